@@ -1,0 +1,70 @@
+# pointsman: targets are printed by `make help`
+#
+#   make            build build/pointsman (release)
+#   make run        install what is missing, build, start the demo on 8080 and 9180
+#   make test       install what is missing, build, run everything
+#   make unit       only the cmocka unit tests;  T=name runs one file
+#   make e2e        only the end-to-end tests;   T=name runs one file
+#   make lint       layers, headers, sizes, banned functions, docs up to date
+#   make bench      CPU per event beside nginx split_clients
+#   make fuzz       F=target SECONDS=60: fuzz one parser
+#   make docs       regenerate docs/CONFIG.md and the sample from the option table
+#   SAN=address,undefined or SAN=thread builds into build/<san>/ with sanitizers
+
+SAN ?=
+comma := ,
+B := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
+
+CC  ?= gcc
+CXX ?= g++
+OPT := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,-O2 -D_FORTIFY_SOURCE=2)
+WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wundef -Wformat=2 -Werror
+CWARN := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
+CPPFLAGS := -Iinclude -D_GNU_SOURCE
+CFLAGS := -std=c11 -g $(OPT) $(CWARN) -pthread -fstack-protector-strong
+CXXFLAGS := -std=c++17 -g $(OPT) $(WARN) -pthread -fno-exceptions -fno-rtti -fstack-protector-strong
+LDFLAGS := -pthread $(if $(SAN),-fsanitize=$(SAN))
+LDLIBS := -levent_core -lcrypto -lhiredis -lxxhash -lsimdjson -lsqlite3 -lyaml -ljansson -lstdc++ -lm
+
+LAYERS := admin proxy router store conf base
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))
+LIBS := $(foreach l,$(LAYERS),$(if $(wildcard $(l)/*.c),$(B)/lib$(l).a))
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all help deps run test unit e2e lint bench fuzz docs clean
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(B)/pointsman
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+$(B)/pointsman: $(call objs,cli) $(LIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+define layer_rule
+$(B)/lib$(1).a: $(call objs,$(1))
+	@echo "  AR   $$@"; rm -f $$@; ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D); echo "  CC   $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.cpp
+	@mkdir -p $(@D); echo "  CXX  $<"; $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) -lcmocka $(LDLIBS)
+
+deps:
+	@scripts/install-deps
+
+unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
+	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,55 @@
+/* The attempt log: a small memory-mapped file per worker that says which legs are claimed, sent or answered
+ * right now. No system call per event; survives kill -9 of the process (not a power cut: claims in the store
+ * then run out into doubt). The next boot settles what it finds. Layer: store. */
+#ifndef POINTSMAN_ATTEMPTS_H
+#define POINTSMAN_ATTEMPTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pointsman/compiler.h>
+#include <pointsman/digest.h>
+#include <pointsman/domain.h>
+#include <pointsman/err.h>
+#include <pointsman/slice.h>
+
+enum attempt_state { ATTEMPT_FREE = 0, ATTEMPT_CLAIMED, ATTEMPT_SENT, ATTEMPT_ANSWERED };
+
+/* One slot; fixed width, no pointers. The state is written last. */
+struct attempt {
+    _Atomic uint32_t state; /* enum attempt_state */
+    uint32_t side;
+    uint32_t role;
+    uint32_t attempt;
+    uint32_t outcome; /* of ATTEMPT_ANSWERED */
+    uint32_t status;
+    uint64_t fence;
+    uint64_t sticky_ms;
+    char token[TOKEN_LEN + 1];
+    char source[SOURCE_NAME_MAX + 1];
+    char id[EVENT_ID_MAX + 1];
+    char entity[ENTITY_MAX + 1];
+};
+
+struct attempts; /* belongs to one thread */
+
+/* Creates or truncates <directory>/attempts-<worker>, room for `slots` attempts. */
+MUST_CHECK struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots, struct err *err);
+void attempts_close(struct attempts *a); /* NULL is allowed; the file stays where a slot is in use, else it is removed */
+
+/* A slot in state CLAIMED; NULL: all in use (the event must wait or be refused). */
+MUST_CHECK struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id, struct slice entity,
+                                          enum side side, enum role role, const struct token *token);
+void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence, uint64_t sticky_ms);
+void attempts_sent(struct attempt *slot);
+void attempts_answered(struct attempt *slot, enum outcome outcome, uint16_t status);
+void attempts_free(struct attempts *a, struct attempt *slot); /* the store has the outcome; NULL is allowed */
+
+/* Boot: every slot in use of every attempt log in the directory, whatever number of workers wrote it; a damaged
+ * slot or file is counted in *ret_damaged and skipped. Then removes the files it read (attempts_discard), once the
+ * caller has copied and settled. False: the directory can not be read. */
+MUST_CHECK bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg), void *arg,
+                                 unsigned *ret_damaged, struct err *err);
+MUST_CHECK bool attempts_discard(const char *directory, struct err *err);
+
+#endif

@@ -1,0 +1,97 @@
+/* HTTP/1.1 messages: strict parsers for heads and chunked bodies, and small helpers. Pure functions over
+ * (bytes, length); what is ambiguous is BAD. RFC 9112 unless said. Layer: proxy. */
+#ifndef POINTSMAN_HTTP_H
+#define POINTSMAN_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pointsman/compiler.h>
+#include <pointsman/slice.h>
+
+#define HTTP_HEADERS_MAX 100 /* upper bound of limits.header_count */
+
+enum http_parse { HTTP_MORE = 0, HTTP_OK, HTTP_BAD };
+
+enum http_framing {
+    HTTP_NO_BODY = 0, /* also Content-Length: 0 */
+    HTTP_LENGTH,
+    HTTP_CHUNKED,
+    HTTP_UNTIL_CLOSE, /* responses only */
+};
+
+struct http_header {
+    struct slice name;
+    struct slice value; /* without surrounding white space */
+};
+
+struct http_limits {
+    size_t head;    /* bytes of the whole head */
+    size_t target;  /* bytes of the request target */
+    unsigned count; /* header fields, at most HTTP_HEADERS_MAX */
+};
+
+/* Slices point into the parsed bytes. */
+struct http_head {
+    /* requests */
+    struct slice method;
+    struct slice target; /* as sent */
+    struct slice path;   /* of the target, without the query; absolute-form is reduced to it */
+    struct slice query;  /* without "?"; absent if there is none */
+    struct slice host;   /* Host, or the authority of absolute-form */
+    bool expect_continue;
+    /* responses */
+    unsigned status;
+    struct slice reason;
+    /* both */
+    unsigned minor; /* HTTP/1.minor */
+    bool keep_alive;
+    enum http_framing framing;
+    uint64_t length; /* of HTTP_LENGTH */
+    unsigned header_count;
+    struct http_header headers[HTTP_HEADERS_MAX];
+    size_t size; /* bytes of the head, the empty line included */
+};
+
+/* Why BAD: the status a server answers with (400, 414, 431, 501, 505) and a sentence. */
+struct http_problem {
+    unsigned status;
+    const char *detail;
+};
+
+/* `seen`: bytes of `data` that an earlier call answered MORE for (0 at first), so that a head fed byte by byte
+ * costs linear time. HTTP_OK: *ret is complete. A problem is found as early as the bytes show it. */
+MUST_CHECK enum http_parse http_parse_request(const char *data, size_t len, size_t seen,
+                                              const struct http_limits *limits, struct http_head *ret,
+                                              struct http_problem *problem);
+/* `to_head`: the request was HEAD. Interim 1xx heads are returned as heads with HTTP_NO_BODY; the caller goes on. */
+MUST_CHECK enum http_parse http_parse_response(const char *data, size_t len, size_t seen, bool to_head,
+                                               const struct http_limits *limits, struct http_head *ret,
+                                               struct http_problem *problem);
+
+/* First field of that name (ASCII case ignored); absent slice if none. */
+struct slice http_header(const struct http_head *head, const char *name);
+/* How many fields of that name. */
+unsigned http_header_count(const struct http_head *head, const char *name);
+/* Is it about this hop only (RFC 9110 §7.6.1), or nominated by Connection? Host, Content-Length and what
+ * carries signature or identity can not be nominated away. */
+bool http_is_hop_by_hop(const struct http_head *head, struct slice name);
+
+/* ---- chunked bodies: resumable at every byte ---- */
+struct http_chunks {
+    unsigned state;
+    uint64_t left;     /* data bytes of the current chunk still to come */
+    uint64_t overhead; /* bytes of size lines, extensions and trailers so far: bounded */
+    unsigned digits;
+};
+void http_chunks_init(struct http_chunks *c);
+/* Takes from data what belongs to the body: *ret_used bytes consumed, of which *ret_data is one run of content
+ * (maybe empty). HTTP_OK: the body ended, bytes behind *ret_used are not its. HTTP_MORE: call again with the rest
+ * (also after a run of content). Trailers are dropped. */
+MUST_CHECK enum http_parse http_chunks_feed(struct http_chunks *c, const char *data, size_t len, size_t *ret_used,
+                                            struct slice *ret_data, struct http_problem *problem);
+
+const char *http_reason(unsigned status); /* "OK", "Not Found" …; "" if unknown */
+
+#endif

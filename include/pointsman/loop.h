@@ -1,0 +1,70 @@
+/* A thread's event loop: descriptors, timers, work for later, messages from other threads.
+ * The only place that knows libevent (EVENT_BASE_FLAG_NOLOCK; readiness and wake-up only). Layer: base.
+ * All functions belong to the loop's own thread but loop_post and loop_stop_soon. */
+#ifndef POINTSMAN_LOOP_H
+#define POINTSMAN_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pointsman/compiler.h>
+
+struct loop;
+struct event;
+
+MUST_CHECK struct loop *loop_new(void); /* NULL: no memory or descriptors */
+void loop_free(struct loop *loop);      /* runs what was put off; posted messages not run are dropped */
+void loop_run(struct loop *loop);       /* until loop_stop */
+void loop_stop(struct loop *loop);
+uint64_t loop_now_us(const struct loop *loop); /* monotonic, read once a turn */
+
+/* ---- descriptors: level-triggered, persistent; changing to what is set already costs nothing ---- */
+enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+struct watch {
+    struct loop *loop;
+    struct event *read;
+    struct event *write;
+    void (*ready)(void *arg, int what); /* what: WATCH_READ | WATCH_WRITE */
+    void *arg;
+    int fd;
+    int set;
+};
+void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what), void *arg);
+MUST_CHECK bool watch_set(struct watch *w, int what);
+void watch_stop(struct watch *w); /* idempotent; the descriptor is the caller's to close, afterwards */
+
+/* ---- timers: a wheel, a few ms coarse, O(1) to set and stop; never early ---- */
+struct timer {
+    struct timer *next;
+    struct timer **prev; /* NULL: not set */
+    uint64_t at_us;
+    void (*fire)(void *arg);
+    void *arg;
+};
+void timer_init(struct timer *t, void (*fire)(void *arg), void *arg);
+void timer_set(struct loop *loop, struct timer *t, uint64_t after_us); /* again: moves it */
+void timer_stop(struct timer *t);
+static inline bool timer_is_set(const struct timer *t) {
+    return t->prev != 0;
+}
+
+/* ---- put off to the end of this turn, each task once however often asked for ---- */
+struct task {
+    struct task *next;
+    bool queued;
+    void (*run)(void *arg);
+    void *arg;
+};
+void task_init(struct task *t, void (*run)(void *arg), void *arg);
+void task_later(struct loop *loop, struct task *t);
+void task_cancel(struct loop *loop, struct task *t);
+
+/* ---- from any thread; run on the loop's thread in the order posted by each thread ---- */
+struct message {
+    struct message *next;
+    void (*run)(struct message *m); /* owns m from then on */
+};
+void loop_post(struct loop *loop, struct message *m);
+void loop_stop_soon(struct loop *loop); /* any thread */
+
+#endif
