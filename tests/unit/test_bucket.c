@@ -11,8 +11,8 @@
 
 #define KEYS 20000
 
-/* Computed by a program of its own from xxHash's one-shot functions (XXH3_64bits of nothing: 2d06800538d394c2).
- * These never change: entities would change sides. */
+/* Computed by a program of its own from xxHash's one-shot functions (XXH3_64bits of nothing:
+ * 2d06800538d394c2). These never change: entities would change sides. */
 static void buckets_are_pinned_for_ever(void **state) {
     (void)state;
     static const struct {
