@@ -1,0 +1,207 @@
+/* Writes JSON text: commas, escapes, and U+FFFD for each byte that is not part of valid UTF-8. */
+#include <pointsman/jsonw.h>
+
+#include <math.h>
+#include <string.h>
+
+static void put(struct jsonw *w, const void *ptr, size_t len) {
+    if (!buf_append(w->out, ptr, len))
+        w->failed = true;
+}
+
+static void put_char(struct jsonw *w, char c) {
+    put(w, &c, 1);
+}
+
+/* True: none of the eight bytes needs a closer look. A borrow can only make it falsely say no. */
+static bool eight_plain(const char *p) {
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t x;
+    memcpy(&x, p, sizeof x);
+    uint64_t odd = x | (x - ones * 0x20) | ((x ^ ones * '"') - ones) | ((x ^ ones * '\\') - ones);
+    return (odd & ones * 0x80) == 0;
+}
+
+static bool is_plain(unsigned char c) {
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static size_t plain_run(const char *p, size_t len) {
+    size_t n = 0;
+    while (len - n >= 8 && eight_plain(p + n))
+        n += 8;
+    while (n < len && is_plain((unsigned char)p[n]))
+        n++;
+    return n;
+}
+
+/* Length of the well-formed sequence at p, 0 if there is none: RFC 3629 §4 (no overlong forms, no
+ * surrogates, nothing above U+10FFFF). */
+static size_t utf8_len(const unsigned char *p, size_t left) {
+    unsigned char low = 0x80, high = 0xbf; /* of the second byte */
+    size_t n;
+    if (p[0] >= 0xc2 && p[0] <= 0xdf)
+        n = 2;
+    else if (p[0] >= 0xe0 && p[0] <= 0xef)
+        n = 3;
+    else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+        n = 4;
+    else
+        return 0;
+    if (p[0] == 0xe0)
+        low = 0xa0;
+    if (p[0] == 0xed)
+        high = 0x9f;
+    if (p[0] == 0xf0)
+        low = 0x90;
+    if (p[0] == 0xf4)
+        high = 0x8f;
+    if (left < n || p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < n; i++)
+        if (p[i] < 0x80 || p[i] > 0xbf)
+            return 0;
+    return n;
+}
+
+static void put_escape(struct jsonw *w, unsigned char c) {
+    static const char letters[] = "\"\"\\\\\bb\ff\nn\rr\tt";
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < sizeof letters - 1; i += 2) {
+        if (letters[i] == (char)c) {
+            put(w, (char[]){'\\', letters[i + 1]}, 2);
+            return;
+        }
+    }
+    put(w, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
+}
+
+static void put_string(struct jsonw *w, struct slice s) {
+    put_char(w, '"');
+    for (size_t at = 0; at < s.len;) {
+        size_t n = plain_run(s.ptr + at, s.len - at);
+        put(w, s.ptr + at, n);
+        at += n;
+        if (at == s.len)
+            break;
+        unsigned char c = (unsigned char)s.ptr[at];
+        if (c < 0x80) {
+            put_escape(w, c);
+            at++;
+            continue;
+        }
+        n = utf8_len((const unsigned char *)s.ptr + at, s.len - at);
+        if (n > 0)
+            put(w, s.ptr + at, n);
+        else
+            put(w, "\xef\xbf\xbd", 3);
+        at += n > 0 ? n : 1;
+    }
+    put_char(w, '"');
+}
+
+static void put_value(struct jsonw *w, struct slice s) {
+    if (s.ptr)
+        put_string(w, s);
+    else
+        put(w, "null", 4);
+}
+
+static void put_comma(struct jsonw *w) {
+    if (w->comma)
+        put_char(w, ',');
+    w->comma = true;
+}
+
+static void put_open(struct jsonw *w, char bracket) {
+    put_char(w, bracket);
+    w->comma = false;
+}
+
+static void put_close(struct jsonw *w, char bracket) {
+    put_char(w, bracket);
+    w->comma = true;
+}
+
+void jsonw_begin(struct jsonw *w, struct buf *out) {
+    *w = (struct jsonw){.out = out};
+    put_open(w, '{');
+}
+
+void jsonw_end(struct jsonw *w) {
+    put_close(w, '}');
+}
+
+void jsonw_key(struct jsonw *w, const char *key) {
+    put_comma(w);
+    put_string(w, slice_of(key));
+    put_char(w, ':');
+}
+
+void jsonw_str(struct jsonw *w, const char *key, struct slice value) {
+    jsonw_key(w, key);
+    put_value(w, value);
+}
+
+void jsonw_strz(struct jsonw *w, const char *key, const char *value) {
+    jsonw_str(w, key, slice_of(value));
+}
+
+void jsonw_u64(struct jsonw *w, const char *key, uint64_t value) {
+    jsonw_key(w, key);
+    if (!buf_put_u64(w->out, value))
+        w->failed = true;
+}
+
+void jsonw_i64(struct jsonw *w, const char *key, int64_t value) {
+    jsonw_key(w, key);
+    if (value < 0)
+        put_char(w, '-');
+    if (!buf_put_u64(w->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value))
+        w->failed = true;
+}
+
+void jsonw_f64(struct jsonw *w, const char *key, double value, int decimals) {
+    jsonw_key(w, key);
+    if (!isfinite(value)) /* JSON has no such numbers */
+        put(w, "null", 4);
+    else if (!buf_printf(w->out, "%.*f", decimals, value))
+        w->failed = true;
+}
+
+void jsonw_bool(struct jsonw *w, const char *key, bool value) {
+    jsonw_raw(w, key, value ? slice_of("true") : slice_of("false"));
+}
+
+void jsonw_object(struct jsonw *w, const char *key) {
+    jsonw_key(w, key);
+    put_open(w, '{');
+}
+
+void jsonw_array(struct jsonw *w, const char *key) {
+    jsonw_key(w, key);
+    put_open(w, '[');
+}
+
+void jsonw_item(struct jsonw *w, struct slice value) {
+    put_comma(w);
+    put_value(w, value);
+}
+
+void jsonw_item_object(struct jsonw *w) {
+    put_comma(w);
+    put_open(w, '{');
+}
+
+void jsonw_close(struct jsonw *w) {
+    put_close(w, '}');
+}
+
+void jsonw_close_array(struct jsonw *w) {
+    put_close(w, ']');
+}
+
+void jsonw_raw(struct jsonw *w, const char *key, struct slice json) {
+    jsonw_key(w, key);
+    put(w, json.ptr, json.len);
+}

@@ -1,0 +1,61 @@
+/* Compares, trims and reads numbers from slices; ASCII only, whatever the locale. */
+#include <pointsman/slice.h>
+
+static unsigned char to_lower(char c) {
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : (unsigned char)c;
+}
+
+bool slice_ieq(struct slice a, struct slice b) {
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (to_lower(a.ptr[i]) != to_lower(b.ptr[i]))
+            return false;
+    return true;
+}
+
+bool slice_iis(struct slice a, const char *text) {
+    return slice_ieq(a, slice_of(text));
+}
+
+static bool is_ows(char c) {
+    return c == ' ' || c == '\t';
+}
+
+static bool is_space(char c) {
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct slice trim(struct slice s, bool (*drop)(char c)) {
+    while (s.len > 0 && drop(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len > 0 && drop(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+struct slice slice_trim_ows(struct slice s) {
+    return trim(s, is_ows);
+}
+
+struct slice slice_trim_space(struct slice s) {
+    return trim(s, is_space);
+}
+
+bool slice_to_u64(struct slice s, uint64_t *ret) {
+    uint64_t value = 0;
+    if (s.len == 0)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        unsigned digit = (unsigned)(s.ptr[i] - '0');
+        if (value > (UINT64_MAX - digit) / 10)
+            return false;
+        value = value * 10 + digit;
+    }
+    *ret = value;
+    return true;
+}
