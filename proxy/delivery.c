@@ -35,7 +35,7 @@ static void free_delivery(void *arg) {
         leg_free(&d->legs[side]);
     if (d->at_us[STEP_PARSE] && !d->logged)
         log_decision(d);
-    (void)delivery_charge(d, 0);
+    atomic_fetch_sub(&w->proxy->body_bytes, d->charged);
     atomic_fetch_sub(&w->proxy->deliveries, 1);
     metrics_add(w->metrics, METRIC_IN_FLIGHT, 0, 0, 0, -1);
     timer_stop(&d->deadline);

@@ -305,8 +305,8 @@ void exchange_abort(struct exchange *x) {
 
 void exchange_pause(struct exchange *x) {
     x->paused = true;
-    if (x->conn)
-        (void)watch_set(&x->conn->watch, x->conn->watch.set & WATCH_WRITE); /* taking away cannot fail */
+    if (x->conn && !watch_set(&x->conn->watch, x->conn->watch.set & WATCH_WRITE))
+        exchange_abort(x); /* its owner's time-out ends it */
 }
 
 void exchange_resume(struct exchange *x) {

@@ -3,6 +3,7 @@
 #define POINTSMAN_PROBE_H
 
 #include <pointsman/conf.h>
+#include <pointsman/loop.h>
 
 #include "health.h"
 #include "resolver.h"

@@ -10,6 +10,7 @@
 
 #include "shared.h"
 #include "table.h"
+#include "worker.h"
 
 #define SETTLE_TIMEOUT_MS 5000
 
