@@ -36,7 +36,8 @@ static struct slice event_id(const struct delivery *d) {
 }
 
 static bool put_ours(struct buf *lines, const struct delivery *d) {
-    bool ok = buf_puts(lines, "X-Pointsman-Event: ") && buf_append_slice(lines, event_id(d)) && buf_puts(lines, "\r\n");
+    bool ok = buf_puts(lines, "X-Pointsman-Event: ") && buf_append_slice(lines, event_id(d)) &&
+              buf_puts(lines, "\r\n");
     if (d && d->owner != SIDE_NONE)
         ok = ok && buf_printf(lines, "X-Pointsman-Backend: %s\r\n", side_names[d->owner]);
     if (d && d->at_us[STEP_DECIDE])
@@ -64,7 +65,8 @@ static void told(struct worker *w, struct delivery *d, enum answer answer, unsig
 }
 
 /* Sends an answer of ours; d may be NULL. Drops the connection's hold of the event. */
-static void send_ours(struct conn *c, struct delivery *d, enum answer answer, unsigned status, struct buf *body, bool close) {
+static void send_ours(struct conn *c, struct delivery *d, enum answer answer, unsigned status,
+                      struct buf *body, bool close) {
     struct buf lines;
     buf_init(&lines, LINES_MAX);
     const struct answer_row *row = &answers[answer];
@@ -84,8 +86,8 @@ static void send_ours(struct conn *c, struct delivery *d, enum answer answer, un
     buf_free(&lines);
 }
 
-static void problem_body(struct buf *body, const struct answer_row *row, unsigned status, struct slice event,
-                         const char *detail) {
+static void problem_body(struct buf *body, const struct answer_row *row, unsigned status,
+                         struct slice event, const char *detail) {
     struct jsonw w;
     char type[64];
     snprintf(type, sizeof type, "urn:pointsman:problem:%s", row->name);
@@ -100,7 +102,8 @@ static void problem_body(struct buf *body, const struct answer_row *row, unsigne
     jsonw_end(&w);
 }
 
-void answer_early(struct conn *c, enum answer answer, unsigned status, const char *detail, bool close) {
+void answer_early(struct conn *c, enum answer answer, unsigned status, const char *detail,
+                  bool close) {
     struct delivery *d = c->delivery;
     struct buf body;
     buf_init(&body, BODY_MAX);
@@ -186,7 +189,8 @@ void answer_backend(struct delivery *d, struct leg *leg) {
         return;
     case OUTCOME_REJECTED:
         if (leg->status / 100 == 3) {
-            answer_problem(d, ANSWER_REDIRECT, "redirects are not followed: a POST would become a GET");
+            answer_problem(d, ANSWER_REDIRECT,
+                           "redirects are not followed: a POST would become a GET");
             return;
         }
         break;
@@ -228,7 +232,9 @@ static json_t *system_of(struct delivery *d, struct leg *leg) {
     if (!over)
         return json_pack("{s:s,s:s}", "system", name, "status", "pending");
     struct slice body = buf_slice(&leg->answer);
-    json_t *object = leg->status && leg->body_whole && !leg->discarded ? json_loadb(body.ptr, body.len, 0, NULL) : NULL;
+    json_t *object = leg->status && leg->body_whole && !leg->discarded
+                         ? json_loadb(body.ptr, body.len, 0, NULL)
+                         : NULL;
     if (json_is_object(object)) {
         json_object_set_new(object, "system", json_string(name));
         return object;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define IDLE_MAX 256           /* per pool; what is over is closed instead of kept */
+#define IDLE_MAX   256 /* per pool; what is over is closed instead of kept */
 #define CONNECT_US (5 * 1000000ull)
 
 static void become(struct backend_conn *bc, enum backend_conn_state state) {
@@ -76,7 +76,8 @@ static void timed_out(void *arg) {
         backend_conn_close(bc);
 }
 
-struct backend_conn *backend_conn_open(struct pool *pool, struct exchange *x, const struct sockaddr *to, socklen_t len) {
+struct backend_conn *backend_conn_open(struct pool *pool, struct exchange *x,
+                                       const struct sockaddr *to, socklen_t len) {
     int fd = socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return NULL;
@@ -124,7 +125,8 @@ struct backend_conn *backend_conn_take(struct pool *pool, struct exchange *x) {
 void backend_conn_put(struct backend_conn *bc) {
     bc->x = NULL;
     struct pool *pool = bc->pool;
-    if (pool->idle_count >= IDLE_MAX || bc->generation != pool->generation || !watch_set(&bc->watch, WATCH_READ)) {
+    if (pool->idle_count >= IDLE_MAX || bc->generation != pool->generation ||
+        !watch_set(&bc->watch, WATCH_READ)) {
         backend_conn_close(bc);
         return;
     }
@@ -132,8 +134,8 @@ void backend_conn_put(struct backend_conn *bc) {
     timer_set(pool->loop, &bc->timer, pool->idle_us);
 }
 
-void pool_init(struct pool *pool, struct loop *loop, struct target *target, uint64_t idle_us, struct http_limits limits,
-               char *scratch, size_t scratch_len) {
+void pool_init(struct pool *pool, struct loop *loop, struct target *target, uint64_t idle_us,
+               struct http_limits limits, char *scratch, size_t scratch_len) {
     *pool = (struct pool){.loop = loop,
                           .target = target,
                           .idle_us = idle_us,

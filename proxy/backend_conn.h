@@ -23,7 +23,8 @@ struct backend_conn {
 /* A quiet idle connection, now BUSY for x, or NULL. */
 struct backend_conn *backend_conn_take(struct pool *pool, struct exchange *x);
 /* Begins to connect to the address; NULL: it failed at once. */
-struct backend_conn *backend_conn_open(struct pool *pool, struct exchange *x, const struct sockaddr *to, socklen_t len);
+struct backend_conn *backend_conn_open(struct pool *pool, struct exchange *x,
+                                       const struct sockaddr *to, socklen_t len);
 /* The exchange is done with it and it is fit for another. */
 void backend_conn_put(struct backend_conn *bc);
 /* Idempotent; freed at the end of the turn. */

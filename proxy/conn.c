@@ -1,4 +1,5 @@
-/* A sender's connection: reads requests one after the other, hands them on, writes what is answered. */
+/* A sender's connection: reads requests one after the other, hands them on, writes what is
+ * answered. */
 #include "conn.h"
 
 #include <netdb.h>
@@ -12,21 +13,22 @@
 #include "shared.h"
 #include "worker.h"
 
-#define SECOND_US        1000000ull
-#define IDLE_US          (75 * SECOND_US) /* between requests */
-#define HEAD_US          (10 * SECOND_US) /* from the first byte to the end of the head */
-#define PERIOD_US        (10 * SECOND_US) /* a body must bring PERIOD_BYTES in each */
-#define PERIOD_BYTES     (64 * 1024)
-#define LINGER_US        (2 * SECOND_US)
-#define LINGER_BYTES     (64 * 1024 * 1024ull)
-#define PIPELINE_MAX     (64 * 1024) /* bytes behind the request in work that are taken in */
-#define TARGET_MAX       (8 * 1024)
-#define READS_PER_TURN   4
-#define DIRECT_MIN       (32 * 1024) /* from this much left on a body is read to where it stays */
+#define SECOND_US      1000000ull
+#define IDLE_US        (75 * SECOND_US) /* between requests */
+#define HEAD_US        (10 * SECOND_US) /* from the first byte to the end of the head */
+#define PERIOD_US      (10 * SECOND_US) /* a body must bring PERIOD_BYTES in each */
+#define PERIOD_BYTES   (64 * 1024)
+#define LINGER_US      (2 * SECOND_US)
+#define LINGER_BYTES   (64 * 1024 * 1024ull)
+#define PIPELINE_MAX   (64 * 1024) /* bytes behind the request in work that are taken in */
+#define TARGET_MAX     (8 * 1024)
+#define READS_PER_TURN 4
+#define DIRECT_MIN     (32 * 1024) /* from this much left on a body is read to where it stays */
 
 void conn_enter(struct conn *c, enum conn_state state) {
-    static const uint64_t time_outs[] = {[CONN_HEAD] = IDLE_US,   [CONN_BODY] = PERIOD_US,    [CONN_WAIT] = 0,
-                                         [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
+    static const uint64_t time_outs[] = {
+        [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
+        [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
     c->state = state;
     c->period_bytes = 0;
     if (time_outs[state])
@@ -62,7 +64,8 @@ void conn_close(struct conn *c, enum conn_end why) {
 
 /* The wish to read follows from the state alone. */
 bool conn_watch(struct conn *c) {
-    bool full = (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
+    bool full =
+        (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
     int what = (c->eof || full ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
     if (watch_set(&c->watch, what))
         return true;
@@ -152,7 +155,8 @@ static size_t take_chunks(struct conn *c, const char *data, size_t len) {
         size_t used = 0;
         struct slice piece = {0};
         struct http_problem problem;
-        enum http_parse r = http_chunks_feed(&c->chunks, data + at, len - at, &used, &piece, &problem);
+        enum http_parse r =
+            http_chunks_feed(&c->chunks, data + at, len - at, &used, &piece, &problem);
         if (r == HTTP_BAD) {
             refuse(c, &problem);
             return len;
@@ -197,7 +201,8 @@ static void consume(struct conn *c, const char *data, size_t len) {
         else if (c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left == 0)
             body_complete(c);
     }
-    if (at < len && c->state != CONN_CLOSED && c->state != CONN_LINGER && !buf_append(&c->in, data + at, len - at))
+    if (at < len && c->state != CONN_CLOSED && c->state != CONN_LINGER &&
+        !buf_append(&c->in, data + at, len - at))
         conn_close(c, CONN_END_MEMORY);
 }
 
@@ -228,7 +233,8 @@ void conn_next(struct conn *c) {
 /* ---- readiness ---- */
 
 static void end_of_input(struct conn *c) {
-    if (c->state == CONN_WAIT || c->state == CONN_REPLY || (c->state == CONN_HEAD && buf_len(&c->out))) {
+    if (c->state == CONN_WAIT || c->state == CONN_REPLY ||
+        (c->state == CONN_HEAD && buf_len(&c->out))) {
         c->eof = true; /* a half-closed sender still gets its answer */
         (void)conn_watch(c);
         return;
@@ -306,7 +312,8 @@ static void timed_out(void *arg) {
         return;
     case CONN_BODY:
         if (c->period_bytes < PERIOD_BYTES) {
-            answer_early(c, ANSWER_SLOW, 0, "less than 64 KiB of the body arrived within 10 s", true);
+            answer_early(c, ANSWER_SLOW, 0, "less than 64 KiB of the body arrived within 10 s",
+                         true);
             return;
         }
         c->period_bytes = 0;
@@ -335,7 +342,8 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) 
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     c->worker = w;
     c->io = io;
-    if (getnameinfo((const struct sockaddr *)from, sizeof *from, c->peer, sizeof c->peer, NULL, 0, NI_NUMERICHOST) != 0)
+    if (getnameinfo((const struct sockaddr *)from, sizeof *from, c->peer, sizeof c->peer, NULL, 0,
+                    NI_NUMERICHOST) != 0)
         memcpy(c->peer, "unknown", sizeof "unknown");
     buf_init(&c->in, w->rules->conf->limit_headers + PIPELINE_MAX + SCRATCH_LEN);
     buf_init(&c->out, CONN_OUT_MAX);

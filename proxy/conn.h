@@ -59,7 +59,7 @@ struct conn {
     unsigned minor;
     bool chunked;
     bool until_close;
-    bool ended; /* nothing more will be added */
+    bool ended;        /* nothing more will be added */
     enum conn_end why; /* of CLOSED */
     LIST_ENTRY(conn) entry;
 };
@@ -69,8 +69,9 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from);
 /* Idempotent; the memory goes at the end of the turn. An event under way goes on without it. */
 void conn_close(struct conn *c, enum conn_end why);
 
-/* A whole answer; `lines` are complete header lines ("Name: value\r\n" …) without framing and connection ones.
- * `close`: the connection can not be used further (the request was not read to its end). */
+/* A whole answer; `lines` are complete header lines ("Name: value\r\n" …) without framing and
+ * connection ones. `close`: the connection can not be used further (the request was not read to its
+ * end). */
 void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slice body, bool close);
 /* An answer whose body comes in pieces; length UINT64_MAX: not known. */
 void conn_stream_begin(struct conn *c, unsigned status, struct slice lines, uint64_t length);

@@ -16,7 +16,8 @@ static void replied(struct conn *c) {
         conn_close(c, CONN_END_REPLIED);
         return;
     }
-    /* Closing with unread bytes would reset the connection and may destroy the answer (RFC 9112 §9.6). */
+    /* Closing with unread bytes would reset the connection and may destroy the answer (RFC 9112
+     * §9.6). */
     c->io.ops->finish(&c->io);
     buf_reset(&c->in);
     conn_enter(c, CONN_LINGER);
@@ -76,12 +77,14 @@ void conn_continue(struct conn *c) {
 
 /* Status line, the caller's lines, connection and framing. */
 static bool put_head(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
-    bool ok = buf_printf(&c->out, "HTTP/1.1 %u %s\r\n", status, http_reason(status)) && buf_append_slice(&c->out, lines);
+    bool ok = buf_printf(&c->out, "HTTP/1.1 %u %s\r\n", status, http_reason(status)) &&
+              buf_append_slice(&c->out, lines);
     bool bodiless = status == 204 || status == 304;
     if (c->chunked)
         ok = ok && buf_puts(&c->out, "Transfer-Encoding: chunked\r\n");
     else if (!c->until_close && !bodiless)
-        ok = ok && buf_puts(&c->out, "Content-Length: ") && buf_put_u64(&c->out, length) && buf_puts(&c->out, "\r\n");
+        ok = ok && buf_puts(&c->out, "Content-Length: ") && buf_put_u64(&c->out, length) &&
+             buf_puts(&c->out, "\r\n");
     if (!c->keep_alive || c->until_close)
         ok = ok && buf_puts(&c->out, "Connection: close\r\n");
     else if (c->minor == 0)
@@ -89,7 +92,8 @@ static bool put_head(struct conn *c, unsigned status, struct slice lines, uint64
     return ok && buf_puts(&c->out, "\r\n");
 }
 
-void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slice body, bool close) {
+void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slice body,
+                bool close) {
     c->keep_alive = c->keep_alive && !close && !c->worker->draining;
     c->chunked = c->until_close = false;
     c->ended = true;
@@ -122,7 +126,8 @@ bool conn_stream(struct conn *c, struct slice piece) {
         return true;
     bool ok = true;
     if (c->chunked)
-        ok = buf_printf(&c->out, "%zx\r\n", piece.len) && buf_append_slice(&c->out, piece) && buf_puts(&c->out, "\r\n");
+        ok = buf_printf(&c->out, "%zx\r\n", piece.len) && buf_append_slice(&c->out, piece) &&
+             buf_puts(&c->out, "\r\n");
     else
         ok = buf_append_slice(&c->out, piece);
     if (!ok) {
@@ -136,7 +141,8 @@ bool conn_stream(struct conn *c, struct slice piece) {
 
 void conn_stream_end(struct conn *c, bool complete) {
     if (!complete || (c->chunked && !buf_puts(&c->out, "0\r\n\r\n"))) {
-        conn_close(c, CONN_END_BROKEN); /* cut off visibly: never forwarded as complete (RFC 9112 §8) */
+        conn_close(
+            c, CONN_END_BROKEN); /* cut off visibly: never forwarded as complete (RFC 9112 §8) */
         return;
     }
     c->ended = true;

@@ -14,7 +14,8 @@ bool control_file_read(const char *directory, struct control_file *ret) {
     FILE *in = fopen(path, "re");
     if (!in)
         return false;
-    int n = fscanf(in, "%llu %31s %u %15s %512[^\n]", &epoch, mode, &file.control.ppm, state, reason);
+    int n =
+        fscanf(in, "%llu %31s %u %15s %512[^\n]", &epoch, mode, &file.control.ppm, state, reason);
     fclose(in);
     if (n < 4 || file.control.ppm > PPM_ALL)
         return false;
@@ -38,9 +39,9 @@ bool control_file_write(const char *directory, const struct control_file *file) 
     char path[4096], aside[4100], text[1024];
     snprintf(path, sizeof path, "%s/control", directory);
     snprintf(aside, sizeof aside, "%s.new", path);
-    int len = snprintf(text, sizeof text, "%llu %s %u %s %s\n", (unsigned long long)file->control.epoch,
-                       mode_names[file->control.mode], file->control.ppm, file->pending ? "pending" : "settled",
-                       file->reason);
+    int len = snprintf(text, sizeof text, "%llu %s %u %s %s\n",
+                       (unsigned long long)file->control.epoch, mode_names[file->control.mode],
+                       file->control.ppm, file->pending ? "pending" : "settled", file->reason);
     for (char *c = text; c < text + len - 1; c++)
         if (*c == '\n')
             *c = ' ';

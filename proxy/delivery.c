@@ -10,7 +10,8 @@
 #include "shared.h"
 #include "worker.h"
 
-static const struct conf_source *find_source(const struct conf *conf, struct slice path, unsigned *ret_index) {
+static const struct conf_source *find_source(const struct conf *conf, struct slice path,
+                                             unsigned *ret_index) {
     for (unsigned i = 0; i < conf->source_count; i++)
         if (slice_is(path, conf->sources[i].path)) {
             *ret_index = i;
@@ -87,7 +88,8 @@ static struct delivery *make(struct conn *c) {
 }
 
 /* What the head alone decides; ANSWER_COUNT: nothing against it. */
-static enum answer judge_head(const struct worker *w, const struct http_head *head, const struct conf_source *source) {
+static enum answer judge_head(const struct worker *w, const struct http_head *head,
+                              const struct conf_source *source) {
     if (!source)
         return ANSWER_PATH;
     if (!slice_is(head->method, "POST"))

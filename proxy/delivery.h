@@ -1,5 +1,6 @@
-/* One event on its way, from its head to the record of its outcome; it may outlive its sender's connection.
- * Layer: proxy. Belongs to one worker. Freed when the last of conn, legs and open store calls lets go. */
+/* One event on its way, from its head to the record of its outcome; it may outlive its sender's
+ * connection. Layer: proxy. Belongs to one worker. Freed when the last of conn, legs and open store
+ * calls lets go. */
 #ifndef POINTSMAN_DELIVERY_H
 #define POINTSMAN_DELIVERY_H
 
@@ -49,14 +50,14 @@ struct leg {
     uint64_t started_us;
     enum outcome outcome;
     uint16_t status;
-    bool overloaded;  /* of UNSENT: max_in_flight was reached */
+    bool overloaded;         /* of UNSENT: max_in_flight was reached */
     enum exchange_end ended; /* of IN_DOUBT without a head */
-    bool body_over;   /* complete, cut off, or none */
+    bool body_over;          /* complete, cut off, or none */
     bool body_whole;
-    bool holds;       /* a reference of the delivery */
-    uint64_t length;  /* of the answer's body; UINT64_MAX: not known */
-    struct buf lines;  /* end-to-end header lines of the answer */
-    struct buf answer; /* its body, as far as it is kept */
+    bool holds;          /* a reference of the delivery */
+    uint64_t length;     /* of the answer's body; UINT64_MAX: not known */
+    struct buf lines;    /* end-to-end header lines of the answer */
+    struct buf answer;   /* its body, as far as it is kept */
     struct buf overflow; /* one piece that no longer fitted while the stream had not begun */
     size_t discarded;
 };
@@ -64,9 +65,9 @@ struct leg {
 enum delivery_state {
     DELIVERY_READING = 0, /* the body is coming in */
     DELIVERY_CLAIMING,    /* a claim is with the store */
-    DELIVERY_WAITING,     /* in flight elsewhere, busy or held: it asks again when the timer fires */
-    DELIVERY_RUNNING,     /* legs are under way */
-    DELIVERY_OVER         /* decided and told; references may be left */
+    DELIVERY_WAITING, /* in flight elsewhere, busy or held: it asks again when the timer fires */
+    DELIVERY_RUNNING, /* legs are under way */
+    DELIVERY_OVER     /* decided and told; references may be left */
 };
 
 struct delivery {
@@ -86,13 +87,14 @@ struct delivery {
     unsigned answer_status;
 
     /* parse */
-    struct buf head; /* what every leg sends: header lines; method, target and our own are added per leg */
+    struct buf
+        head; /* what every leg sends: header lines; method, target and our own are added per leg */
     struct buf target;
     struct blob *body;
-    uint64_t charged; /* of limits.in_flight */
-    struct slice signature; /* into head */
+    uint64_t charged;             /* of limits.in_flight */
+    struct slice signature;       /* into head */
     struct event_headers headers; /* into head */
-    bool ambiguous; /* one of these stood twice */
+    bool ambiguous;               /* one of these stood twice */
 
     /* identify, decide */
     struct identity id;
@@ -118,17 +120,20 @@ struct delivery {
     uint64_t began_us;
 };
 
-/* From the connection, once the head is there: finds the source, checks what the head shows. NULL: the connection was
- * answered. The caller reads the body into ->body (capacity is there for a known length). */
+/* From the connection, once the head is there: finds the source, checks what the head shows. NULL:
+ * the connection was answered. The caller reads the body into ->body (capacity is there for a known
+ * length). */
 struct delivery *delivery_new(struct conn *c, const struct http_head *head);
-/* Counts `bytes` of the body against limits.in_flight, in place of what was counted. False: over the limit. */
+/* Counts `bytes` of the body against limits.in_flight, in place of what was counted. False: over
+ * the limit. */
 MUST_CHECK bool delivery_charge(struct delivery *d, uint64_t bytes);
 /* The body is complete: goes on its way. */
 void delivery_run(struct delivery *d);
 /* The connection is gone or was answered for; before the body was complete this ends the event. */
 void delivery_detach(struct delivery *d);
 void delivery_drained(struct delivery *d);
-/* The worker ends: what is under way is dropped; connections, store client and loop are done with it. */
+/* The worker ends: what is under way is dropped; connections, store client and loop are done with
+ * it. */
 void delivery_discard_all(struct worker *w);
 
 /* ---- among the files of the flow ---- */
@@ -163,12 +168,15 @@ struct conn *delivery_take_conn(struct delivery *d);
 
 /* answer.c: what the sender is told; once */
 void answer_problem(struct delivery *d, enum answer answer, const char *detail);
-void answer_status(struct delivery *d, enum answer answer); /* ignored, duplicate, in_progress, in_doubt */
+void answer_status(struct delivery *d,
+                   enum answer answer); /* ignored, duplicate, in_progress, in_doubt */
 void answer_backend(struct delivery *d, struct leg *leg); /* as far as it is there */
 void answer_stream(struct delivery *d, struct leg *leg);  /* what is there, the rest follows */
 void answer_summary(struct delivery *d);
-/* Before there is a delivery. status 0: the table's. `close`: the request was not read to its end. */
-void answer_early(struct conn *c, enum answer answer, unsigned status, const char *detail, bool close);
+/* Before there is a delivery. status 0: the table's. `close`: the request was not read to its end.
+ */
+void answer_early(struct conn *c, enum answer answer, unsigned status, const char *detail,
+                  bool close);
 
 /* forward.c: the request a backend gets */
 MUST_CHECK bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer);

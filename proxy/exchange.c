@@ -5,10 +5,11 @@
 
 #include "backend_conn.h"
 
-#define INTERIM_MAX 16        /* 1xx heads before the final one */
-#define READS_PER_TURN 8      /* then others get their turn */
+#define INTERIM_MAX    16 /* 1xx heads before the final one */
+#define READS_PER_TURN 8  /* then others get their turn */
 
-const char *const exchange_end_names[EXCHANGE_ENDS] = {"complete", "unsent", "broken", "garbage", "truncated"};
+const char *const exchange_end_names[EXCHANGE_ENDS] = {"complete", "unsent", "broken", "garbage",
+                                                       "truncated"};
 
 static void enter(struct exchange *x, enum exchange_state state) {
     x->state = state;
@@ -56,7 +57,8 @@ static bool watch_now(struct exchange *x, bool write) {
 static bool open_next(struct exchange *x) {
     while (x->addresses && x->next_address < x->addresses->count) {
         unsigned i = x->next_address++;
-        x->conn = backend_conn_open(x->pool, x, (const struct sockaddr *)&x->addresses->at[i], x->addresses->len[i]);
+        x->conn = backend_conn_open(x->pool, x, (const struct sockaddr *)&x->addresses->at[i],
+                                    x->addresses->len[i]);
         if (x->conn)
             return true;
     }
@@ -96,7 +98,9 @@ static bool write_some(struct exchange *x) {
         ssize_t n = x->conn->io.ops->write(&x->conn->io, from, count);
         if (n == IO_AGAIN)
             break;
-        if (n < 0 && x->written == 0) { /* nothing left this machine: a kept connection had gone, a new one may do */
+        if (n < 0 &&
+            x->written ==
+                0) { /* nothing left this machine: a kept connection had gone, a new one may do */
             bool reused = x->conn->reused;
             backend_conn_close(x->conn);
             x->conn = NULL;
@@ -187,14 +191,15 @@ static void take_head(struct exchange *x, const struct http_head *head) {
     x->ops->head(x, head);
 }
 
-/* Reads heads up to and with the final one. True: more bytes are needed behind the *ret_used ones. */
+/* Reads heads up to and with the final one. True: more bytes are needed behind the *ret_used ones.
+ */
 static bool feed_head(struct exchange *x, const char *data, size_t len, size_t *ret_used) {
     size_t at = 0;
     while (at < len) {
         struct http_head head;
         struct http_problem problem;
-        enum http_parse r =
-            http_parse_response(data + at, len - at, x->seen, x->to_head, &x->pool->limits, &head, &problem);
+        enum http_parse r = http_parse_response(data + at, len - at, x->seen, x->to_head,
+                                                &x->pool->limits, &head, &problem);
         if (r == HTTP_MORE) {
             x->seen = len - at;
             break;
@@ -272,7 +277,8 @@ void exchange_ready(struct exchange *x, int what) {
 
 /* ---- from outside ---- */
 
-void exchange_init(struct exchange *x, struct pool *pool, const struct exchange_ops *ops, size_t request_max) {
+void exchange_init(struct exchange *x, struct pool *pool, const struct exchange_ops *ops,
+                   size_t request_max) {
     memset(x, 0, sizeof *x);
     x->pool = pool;
     x->ops = ops;

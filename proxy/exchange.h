@@ -4,7 +4,8 @@
  *                      │ carries
  *   exchange: OPENING → SENDING → HEAD → BODY → OVER
  *
- * All of one thread. An exchange is embedded in whatever it works for; it holds the connection, never the reverse. */
+ * All of one thread. An exchange is embedded in whatever it works for; it holds the connection,
+ * never the reverse. */
 #ifndef POINTSMAN_EXCHANGE_H
 #define POINTSMAN_EXCHANGE_H
 
@@ -32,11 +33,11 @@ struct pool {
     LIST_HEAD(, backend_conn) busy;
     unsigned idle_count;
     unsigned generation; /* of the target: connections to an older one are not kept */
-    char *scratch; /* the thread's read buffer */
+    char *scratch;       /* the thread's read buffer */
     size_t scratch_len;
 };
-void pool_init(struct pool *pool, struct loop *loop, struct target *target, uint64_t idle_us, struct http_limits limits,
-               char *scratch, size_t scratch_len);
+void pool_init(struct pool *pool, struct loop *loop, struct target *target, uint64_t idle_us,
+               struct http_limits limits, char *scratch, size_t scratch_len);
 /* Other address or idle time from now on; idle connections are closed. Takes the reference. */
 void pool_retarget(struct pool *pool, struct target *target, uint64_t idle_us);
 /* No exchange may be under way. */
@@ -53,26 +54,33 @@ enum exchange_end {
 extern const char *const exchange_end_names[EXCHANGE_ENDS];
 
 struct exchange_ops {
-    void (*sending)(struct exchange *x);                           /* before the first byte leaves; once */
+    void (*sending)(struct exchange *x); /* before the first byte leaves; once */
     void (*head)(struct exchange *x, const struct http_head *head); /* the final head; once */
     void (*body)(struct exchange *x, struct slice piece);
     /* Once, last, unless aborted. The exchange may be started again from here. */
     void (*end)(struct exchange *x, enum exchange_end end);
 };
 
-enum exchange_state { EXCHANGE_OVER = 0, EXCHANGE_OPENING, EXCHANGE_SENDING, EXCHANGE_HEAD, EXCHANGE_BODY };
+enum exchange_state {
+    EXCHANGE_OVER = 0,
+    EXCHANGE_OPENING,
+    EXCHANGE_SENDING,
+    EXCHANGE_HEAD,
+    EXCHANGE_BODY
+};
 
 struct exchange {
     enum exchange_state state;
     const struct exchange_ops *ops;
     struct pool *pool;
     struct backend_conn *conn;
-    struct task later; /* what exchange_start leaves to the end of the turn: no callback runs from inside it */
-    struct buf request;   /* head of the request */
-    struct blob *body;    /* may be NULL; reference of whoever embeds this */
-    size_t written;       /* bytes of head and body the kernel took */
-    bool to_head;         /* HEAD request */
-    bool sent;            /* sending() ran */
+    struct task later;  /* what exchange_start leaves to the end of the turn: no callback runs from
+                           inside it */
+    struct buf request; /* head of the request */
+    struct blob *body;  /* may be NULL; reference of whoever embeds this */
+    size_t written;     /* bytes of head and body the kernel took */
+    bool to_head;       /* HEAD request */
+    bool sent;          /* sending() ran */
     bool write_failed;
     bool paused;
     struct buf in; /* an incomplete head */
@@ -86,7 +94,8 @@ struct exchange {
     unsigned next_address;
 };
 
-void exchange_init(struct exchange *x, struct pool *pool, const struct exchange_ops *ops, size_t request_max);
+void exchange_init(struct exchange *x, struct pool *pool, const struct exchange_ops *ops,
+                   size_t request_max);
 /* x->request and x->body are filled in. `end` never runs from inside. */
 void exchange_start(struct exchange *x);
 /* Closes the connection; no callback runs any more. Idempotent. */

@@ -1,4 +1,5 @@
-/* The way of an event: verify, identify, filter, decide here; claim, forward, record and reply as they come.
+/* The way of an event: verify, identify, filter, decide here; claim, forward, record and reply as
+ * they come.
  *
  *  conn ──head──▶ delivery_new ──body──▶ delivery_run
  *                                          verify → identify → filter → decide
@@ -9,7 +10,8 @@
  *        leg.c          owner leg ──outcome──▶ record ──▶ flow_leg_recorded ──▶ reply (answer.c)
  *                       shadow leg ─outcome──▶ record     (never holds up the owner's)
  *
- * The reply is an exit that can come early: the sender's deadline answers 504 and the legs go on without it. */
+ * The reply is an exit that can come early: the sender's deadline answers 504 and the legs go on
+ * without it. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,14 +22,15 @@
 #include "shared.h"
 #include "worker.h"
 
-#define CLOSED_MS        (90ull * 24 * 3600 * 1000) /* sticky: closed, at most (DESIGN §3) */
-#define DISCARD_MAX      (1024 * 1024)              /* of an answer nobody wants; then the connection goes */
+#define CLOSED_MS   (90ull * 24 * 3600 * 1000) /* sticky: closed, at most (DESIGN §3) */
+#define DISCARD_MAX (1024 * 1024) /* of an answer nobody wants; then the connection goes */
 
 /* ---- verify, identify, filter, decide ---- */
 
 static bool is_authentic(struct delivery *d) {
     enum verify v = d->ambiguous ? VERIFY_MALFORMED
-                                 : verify(d->rules->verifiers[d->source_index], d->signature, blob_slice(d->body));
+                                 : verify(d->rules->verifiers[d->source_index], d->signature,
+                                          blob_slice(d->body));
     delivery_step(d, STEP_VERIFY);
     if (v == VERIFY_OK)
         return true;
@@ -96,8 +99,9 @@ static bool is_wanted(struct delivery *d) {
 static void explain(struct delivery *d) {
     char percentage[16];
     percentage_print(d->control.ppm, percentage);
-    int n = snprintf(d->why, sizeof d->why, "mode=%s percentage=%s epoch=%llu why=%s", mode_names[d->control.mode],
-                     percentage, (unsigned long long)d->control.epoch, why_names[d->decision.why]);
+    int n = snprintf(d->why, sizeof d->why, "mode=%s percentage=%s epoch=%llu why=%s",
+                     mode_names[d->control.mode], percentage, (unsigned long long)d->control.epoch,
+                     why_names[d->decision.why]);
     if (d->decision.bucket != BUCKET_NONE && n > 0 && (size_t)n < sizeof d->why)
         snprintf(d->why + n, sizeof d->why - (size_t)n, " bucket=%u", d->decision.bucket);
 }
@@ -165,13 +169,15 @@ static void try_reply(struct delivery *d) {
         return;
     struct leg *other = &d->legs[side_other(d->owner)];
     bool waits = d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE &&
-                 other->phase != PHASE_NONE && other->role == ROLE_SHADOW && !answer_is_there(other);
+                 other->phase != PHASE_NONE && other->role == ROLE_SHADOW &&
+                 !answer_is_there(other);
     if (!waits)
         reply(d, owner);
 }
 
 static bool falls_back(struct delivery *d, const struct leg *leg) {
-    return leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW && d->rules->conf->backends[SIDE_NEW].fallback;
+    return leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
+           d->rules->conf->backends[SIDE_NEW].fallback;
 }
 
 static void fall_back(struct delivery *d) {
@@ -195,8 +201,8 @@ static void stream(struct delivery *d, struct leg *leg) {
 
 static bool wants_stream(const struct delivery *d, const struct leg *leg) {
     return d->conn && !d->answered && leg->role == ROLE_OWNER &&
-           (d->source->reply == REPLY_BACKEND || leg->outcome != OUTCOME_DONE) && leg->outcome != OUTCOME_IN_DOUBT &&
-           leg->status / 100 != 3;
+           (d->source->reply == REPLY_BACKEND || leg->outcome != OUTCOME_DONE) &&
+           leg->outcome != OUTCOME_IN_DOUBT && leg->status / 100 != 3;
 }
 
 void flow_leg_recorded(struct leg *leg) {

@@ -22,8 +22,8 @@ static void free_slots(struct delivery *d) {
 }
 
 static struct attempt *take_slot(struct delivery *d, enum side side, enum role role) {
-    return attempts_claim(d->worker->attempts, slice_of(d->source->name), slice_of(d->id.id), slice_of(d->id.entity),
-                          side, role, &d->token);
+    return attempts_claim(d->worker->attempts, slice_of(d->source->name), slice_of(d->id.id),
+                          slice_of(d->id.entity), side, role, &d->token);
 }
 
 static bool take_slots(struct delivery *d) {
@@ -159,7 +159,8 @@ void claim_start(struct delivery *d) {
         answer_problem(d, ANSWER_OVERLOAD, "the attempt log is full");
         return;
     }
-    uint32_t legacy = conf->backends[SIDE_LEGACY].timeout_ms, new = conf->backends[SIDE_NEW].timeout_ms;
+    uint32_t legacy = conf->backends[SIDE_LEGACY].timeout_ms,
+             new = conf->backends[SIDE_NEW].timeout_ms;
     c->source = slice_of(d->source->name);
     c->id = slice_of(d->id.id);
     c->entity = slice_of(d->id.entity);

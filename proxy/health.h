@@ -1,4 +1,5 @@
-/* Passive and active health of a backend; fed by every thread, read by steering and admin. Layer: proxy. */
+/* Passive and active health of a backend; fed by every thread, read by steering and admin. Layer:
+ * proxy. */
 #ifndef POINTSMAN_HEALTH_H
 #define POINTSMAN_HEALTH_H
 
@@ -11,12 +12,12 @@
 
 /* Attempts in a row that must fail before traffic alone says "bad", and probes likewise. */
 #define HEALTH_ATTEMPTS_BAD 5
-#define HEALTH_PROBES_BAD 2
+#define HEALTH_PROBES_BAD   2
 /* What attempts said counts for so long after the last of them. */
 #define HEALTH_PASSIVE_US (60 * 1000000ull)
 
 struct health_state {
-    _Atomic uint64_t attempt_at_us; /* 0: none yet */
+    _Atomic uint64_t attempt_at_us;   /* 0: none yet */
     _Atomic uint32_t attempts_failed; /* in a row */
     _Atomic bool probing;
     _Atomic uint32_t probes_failed; /* in a row */

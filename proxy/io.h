@@ -1,4 +1,5 @@
-/* How bytes reach a peer: one small table, plain sockets now, TLS behind the same functions later. Layer: proxy. */
+/* How bytes reach a peer: one small table, plain sockets now, TLS behind the same functions later.
+ * Layer: proxy. */
 #ifndef POINTSMAN_IO_H
 #define POINTSMAN_IO_H
 
@@ -14,8 +15,10 @@ enum { IO_AGAIN = -1, IO_FAILED = -2 };
 struct io;
 
 struct io_ops {
-    ssize_t (*read)(struct io *io, void *to, size_t len); /* > 0 bytes, 0 end, IO_AGAIN, IO_FAILED */
-    ssize_t (*write)(struct io *io, const struct iovec *from, int count); /* > 0, IO_AGAIN, IO_FAILED */
+    ssize_t (*read)(struct io *io, void *to,
+                    size_t len); /* > 0 bytes, 0 end, IO_AGAIN, IO_FAILED */
+    ssize_t (*write)(struct io *io, const struct iovec *from,
+                     int count);     /* > 0, IO_AGAIN, IO_FAILED */
     bool (*is_quiet)(struct io *io); /* alive and nothing to read: fit for a new request */
     void (*finish)(struct io *io);   /* no more writes from us */
     void (*close)(struct io *io);

@@ -22,7 +22,8 @@ static ssize_t plain_write(struct io *io, const struct iovec *from, int count) {
 
 static bool plain_is_quiet(struct io *io) {
     char byte;
-    return recv(io->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    return recv(io->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 static void plain_finish(struct io *io) {
@@ -35,7 +36,8 @@ static void plain_close(struct io *io) {
     io->fd = -1;
 }
 
-static const struct io_ops plain = {plain_read, plain_write, plain_is_quiet, plain_finish, plain_close};
+static const struct io_ops plain = {plain_read, plain_write, plain_is_quiet, plain_finish,
+                                    plain_close};
 
 struct io io_plain(int fd) {
     return (struct io){&plain, fd};

@@ -1,4 +1,5 @@
-/* One attempt at one side: the exchange, its time-outs and lease, its outcome and the record of it. */
+/* One attempt at one side: the exchange, its time-outs and lease, its outcome and the record of it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +11,9 @@
 #include "shared.h"
 #include "worker.h"
 
-#define ANSWER_KEEP       (64 * 1024)      /* bytes of an answer's body held back until it is recorded */
-#define LEASE_END_US      500000           /* the connection is closed so long before the lease ends */
-#define FINISH_TIMEOUT_MS 1000             /* then the sender is answered without the record */
+#define ANSWER_KEEP       (64 * 1024) /* bytes of an answer's body held back until it is recorded */
+#define LEASE_END_US      500000      /* the connection is closed so long before the lease ends */
+#define FINISH_TIMEOUT_MS 1000        /* then the sender is answered without the record */
 #define FINISH_AGAIN_US   500000
 
 static bool has_outcome(const struct leg *leg) {
@@ -20,7 +21,8 @@ static bool has_outcome(const struct leg *leg) {
 }
 
 static void release(struct leg *leg) {
-    if (leg->holds && leg->phase == PHASE_RECORDED && leg->body_over && !timer_is_set(&leg->again)) {
+    if (leg->holds && leg->phase == PHASE_RECORDED && leg->body_over &&
+        !timer_is_set(&leg->again)) {
         leg->holds = false;
         delivery_drop(leg->delivery);
     }
@@ -97,7 +99,8 @@ static void have_outcome(struct leg *leg, enum outcome outcome, uint16_t status)
     atomic_fetch_sub(&w->proxy->in_flight[leg->side][leg->role], 1);
     metrics_add(w->metrics, METRIC_ATTEMPTS_OPEN, leg->side, leg->role, 0, -1);
     metrics_add(w->metrics, METRIC_ATTEMPTS, leg->side, leg->role, outcome, 1);
-    metrics_observe_us(w->metrics, METRIC_ATTEMPT_SECONDS, leg->side, leg->role, 0, now - leg->started_us);
+    metrics_observe_us(w->metrics, METRIC_ATTEMPT_SECONDS, leg->side, leg->role, 0,
+                       now - leg->started_us);
     if (outcome == OUTCOME_IN_DOUBT && leg->role == ROLE_OWNER)
         metrics_add(w->metrics, METRIC_IN_DOUBT, leg->side, 0, 0, 1);
     if (!leg->overloaded)
@@ -128,7 +131,8 @@ static bool keep_lines(struct leg *leg, const struct http_head *head) {
             (name.len >= 12 && slice_iis(slice(name.ptr, 12), "x-pointsman-")))
             continue;
         if (!buf_append_slice(&leg->lines, name) || !buf_puts(&leg->lines, ": ") ||
-            !buf_append_slice(&leg->lines, head->headers[i].value) || !buf_puts(&leg->lines, "\r\n"))
+            !buf_append_slice(&leg->lines, head->headers[i].value) ||
+            !buf_puts(&leg->lines, "\r\n"))
             return false;
     }
     return true;
@@ -137,7 +141,9 @@ static bool keep_lines(struct leg *leg, const struct http_head *head) {
 static void on_head(struct exchange *x, const struct http_head *head) {
     struct leg *leg = CONTAINER_OF(x, struct leg, x);
     const struct conf_backend *backend = &leg->delivery->rules->conf->backends[leg->side];
-    leg->length = head->framing == HTTP_LENGTH ? head->length : head->framing == HTTP_NO_BODY ? 0 : UINT64_MAX;
+    leg->length = head->framing == HTTP_LENGTH    ? head->length
+                  : head->framing == HTTP_NO_BODY ? 0
+                                                  : UINT64_MAX;
     if (!keep_lines(leg, head))
         buf_reset(&leg->lines);
     timer_set(leg->delivery->worker->loop, &leg->timeout, (uint64_t)backend->timeout_ms * 1000);
@@ -232,7 +238,8 @@ static void lease_fired(void *arg) {
 
 /* ---- start and end ---- */
 
-static struct leg *prepare(struct delivery *d, enum side side, enum role role, struct attempt *slot) {
+static struct leg *prepare(struct delivery *d, enum side side, enum role role,
+                           struct attempt *slot) {
     struct leg *leg = &d->legs[side];
     leg_free(leg);
     memset(leg, 0, sizeof *leg);
@@ -267,7 +274,8 @@ void leg_start(struct delivery *d, enum side side, enum role role, struct attemp
     if (slot)
         attempts_granted(slot, side, leg->attempt, leg->fence, flow_sticky_ms(d));
     metrics_add(w->metrics, METRIC_ATTEMPTS_OPEN, side, role, 0, 1);
-    leg->overloaded = atomic_fetch_add(&w->proxy->in_flight[side][role], 1) >= backend->max_in_flight;
+    leg->overloaded =
+        atomic_fetch_add(&w->proxy->in_flight[side][role], 1) >= backend->max_in_flight;
     if (leg->overloaded || !forward_head(leg)) {
         leg_cut(leg);
         return;

@@ -49,9 +49,11 @@ static int bind_to(const struct addrinfo *at, bool shared) {
     return -1;
 }
 
-int listener_bind(const struct conf_address *address, uint16_t *port, bool shared, struct err *err) {
+int listener_bind(const struct conf_address *address, uint16_t *port, bool shared,
+                  struct err *err) {
     char service[8];
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM};
     struct addrinfo *at = NULL;
     snprintf(service, sizeof service, "%u", *port);
     if (getaddrinfo(address->host, service, &hints, &at) != 0) {
@@ -113,8 +115,8 @@ bool listener_add(struct worker *w, int fd) {
 
 void listener_open_all(struct worker *w) {
     struct listener *l;
-    LIST_FOREACH(l, &w->listeners, entry)
-    listen_again(l);
+    LIST_FOREACH (l, &w->listeners, entry)
+        listen_again(l);
 }
 
 void listener_close_all(struct worker *w) {

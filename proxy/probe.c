@@ -72,8 +72,8 @@ static void ask(void *arg) {
     exchange_start(&p->x);
 }
 
-struct probe *probe_new(struct loop *loop, const struct conf_backend *backend, struct target *target,
-                        struct health_state *health) {
+struct probe *probe_new(struct loop *loop, const struct conf_backend *backend,
+                        struct target *target, struct health_state *health) {
     struct probe *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
@@ -85,8 +85,10 @@ struct probe *probe_new(struct loop *loop, const struct conf_backend *backend, s
     exchange_init(&p->x, &p->pool, &probe_ops, HEAD_MAX);
     timer_init(&p->next, ask, p);
     timer_init(&p->timeout, timed_out, p);
-    if (!buf_printf(&p->x.request, "GET %s%s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: pointsman-probe\r\n\r\n",
-                    backend->url.path, backend->health_path, backend->url.host, backend->url.port)) {
+    if (!buf_printf(&p->x.request,
+                    "GET %s%s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: pointsman-probe\r\n\r\n",
+                    backend->url.path, backend->health_path, backend->url.host,
+                    backend->url.port)) {
         probe_free(p);
         return NULL;
     }

@@ -11,8 +11,8 @@
 struct probe;
 
 /* Takes a reference of the target. NULL: no memory. */
-MUST_CHECK struct probe *probe_new(struct loop *loop, const struct conf_backend *backend, struct target *target,
-                                   struct health_state *health);
+MUST_CHECK struct probe *probe_new(struct loop *loop, const struct conf_backend *backend,
+                                   struct target *target, struct health_state *health);
 void probe_free(struct probe *p); /* NULL is allowed */
 
 #endif

@@ -84,7 +84,8 @@ static void open_workers(struct proxy *p) {
         struct jsonw *w = log_begin(LOG_INFO, "listening");
         char address[128];
         bool v6 = strchr(conf->listeners[i].host, ':') != NULL;
-        snprintf(address, sizeof address, "%s%s%s:%u", v6 ? "[" : "", conf->listeners[i].host, v6 ? "]" : "", p->ports[i]);
+        snprintf(address, sizeof address, "%s%s%s:%u", v6 ? "[" : "", conf->listeners[i].host,
+                 v6 ? "]" : "", p->ports[i]);
         if (w) {
             jsonw_strz(w, "address", address);
             log_end(w);
@@ -105,7 +106,8 @@ static bool make(struct proxy *p, struct conf *conf, struct err *err) {
     return true;
 }
 
-struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop, struct err *err) {
+struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop,
+                          struct err *err) {
     struct proxy *p = calloc(1, sizeof *p);
     if (!p) {
         err_set(err, "no memory to start");
@@ -173,7 +175,8 @@ void proxy_reload(struct proxy *p, struct conf *conf) {
     p->rules = rules;
     for (unsigned i = 0; i < p->worker_count; i++)
         if (!worker_tell_rules(p->workers[i], rules))
-            log_say(LOG_ERROR, "reload failed", "no memory for worker %u, it keeps the old configuration", i);
+            log_say(LOG_ERROR, "reload failed",
+                    "no memory for worker %u, it keeps the old configuration", i);
     if (!start_probes(p))
         log_say(LOG_ERROR, "reload failed", "no memory for health probes");
     log_say(LOG_INFO, "reloaded", "%s", conf->file);
@@ -226,13 +229,17 @@ void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *
     struct metrics *m = p->metrics;
     memset(ret, 0, sizeof *ret);
     ret->health = health_of(&p->health[side], clock_mono_us(), ret->reason, sizeof ret->reason);
-    ret->in_flight = atomic_load(&p->in_flight[side][ROLE_OWNER]) + atomic_load(&p->in_flight[side][ROLE_SHADOW]);
+    ret->in_flight = atomic_load(&p->in_flight[side][ROLE_OWNER]) +
+                     atomic_load(&p->in_flight[side][ROLE_SHADOW]);
     for (int o = 0; o < OUTCOMES; o++) {
-        ret->outcomes[o] = (uint64_t)metrics_value(m, METRIC_ATTEMPTS, side, ROLE_OWNER, (unsigned)o);
-        ret->shadow_outcomes[o] = (uint64_t)metrics_value(m, METRIC_ATTEMPTS, side, ROLE_SHADOW, (unsigned)o);
+        ret->outcomes[o] =
+            (uint64_t)metrics_value(m, METRIC_ATTEMPTS, side, ROLE_OWNER, (unsigned)o);
+        ret->shadow_outcomes[o] =
+            (uint64_t)metrics_value(m, METRIC_ATTEMPTS, side, ROLE_SHADOW, (unsigned)o);
         ret->attempts += ret->outcomes[o];
     }
-    ret->success_rate = ret->attempts ? (double)ret->outcomes[OUTCOME_DONE] / (double)ret->attempts : 0;
+    ret->success_rate =
+        ret->attempts ? (double)ret->outcomes[OUTCOME_DONE] / (double)ret->attempts : 0;
     ret->p50_ms = ms_at(m, side, ROLE_OWNER, 0.5);
     ret->p99_ms = ms_at(m, side, ROLE_OWNER, 0.99);
     ret->shadow_p50_ms = ms_at(m, side, ROLE_SHADOW, 0.5);

@@ -81,7 +81,7 @@ static void settled(struct store_call *call) {
 
 static void settle(struct recovery *r, struct store_client *client) {
     struct left *l;
-    LIST_FOREACH(l, &r->all, entry) {
+    LIST_FOREACH (l, &r->all, entry) {
         struct store_finish *f = &l->finish;
         f->source = slice_of(l->slot.source);
         f->id = slice_of(l->slot.id);
@@ -121,7 +121,8 @@ bool recover(struct proxy *proxy, struct err *err) {
     LIST_INIT(&r.all);
     bool ok = attempts_recover(directory, found, &r, &damaged, err);
     if (damaged)
-        log_say(LOG_ERROR, "attempt log damaged", "%u slots could not be read and were skipped", damaged);
+        log_say(LOG_ERROR, "attempt log damaged", "%u slots could not be read and were skipped",
+                damaged);
     if (ok && r.no_memory) {
         err_set(err, "no memory to read the attempt log");
         ok = false;
@@ -129,7 +130,8 @@ bool recover(struct proxy *proxy, struct err *err) {
     if (ok && r.found) {
         r.loop = loop_new();
         ok = r.loop && run(&r, err);
-        log_say(LOG_WARN, "attempt log settled", "%u of %u attempts of the last run", r.settled, r.found);
+        log_say(LOG_WARN, "attempt log settled", "%u of %u attempts of the last run", r.settled,
+                r.found);
         if (r.loop)
             loop_free(r.loop);
     }

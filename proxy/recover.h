@@ -5,8 +5,9 @@
 #include <pointsman/err.h>
 #include <pointsman/proxy.h>
 
-/* Before the workers open their logs; runs a loop of its own, for at most a few seconds. What the store does not take
- * in that time runs into its lease and then into doubt, which is safe. False: *err says why nothing can start. */
+/* Before the workers open their logs; runs a loop of its own, for at most a few seconds. What the
+ * store does not take in that time runs into its lease and then into doubt, which is safe. False:
+ * *err says why nothing can start. */
 MUST_CHECK bool recover(struct proxy *proxy, struct err *err);
 
 #endif

@@ -13,7 +13,7 @@
 #include <pointsman/log.h>
 
 #define REFRESH_US (30 * 1000000ull)
-#define AGAIN_US 1000000ull /* after a failure, and the least distance of two asks on demand */
+#define AGAIN_US   1000000ull /* after a failure, and the least distance of two asks on demand */
 
 struct target {
     LIST_ENTRY(target) entry;
@@ -77,7 +77,8 @@ static void refresh(struct resolver *r, struct target *t) {
         t->now = found;
     }
     if (t->failing != !found)
-        log_say(found ? LOG_INFO : LOG_WARN, found ? "name resolved" : "name not resolved", "%s", t->host);
+        log_say(found ? LOG_INFO : LOG_WARN, found ? "name resolved" : "name not resolved", "%s",
+                t->host);
     t->failing = !found;
     if (--t->refs == 0)
         target_free(t);
@@ -85,9 +86,9 @@ static void refresh(struct resolver *r, struct target *t) {
 
 static struct target *most_due(struct resolver *r) {
     struct target *first = NULL, *t;
-    LIST_FOREACH(t, &r->targets, entry)
-    if (!t->numeric && (!first || t->due_us < first->due_us))
-        first = t;
+    LIST_FOREACH (t, &r->targets, entry)
+        if (!t->numeric && (!first || t->due_us < first->due_us))
+            first = t;
     return first;
 }
 

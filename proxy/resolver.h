@@ -1,5 +1,5 @@
-/* Addresses of backends: a thread that asks the system's resolver, so that no loop ever blocks, and keeps the last
- * good answer. Layer: proxy. */
+/* Addresses of backends: a thread that asks the system's resolver, so that no loop ever blocks, and
+ * keeps the last good answer. Layer: proxy. */
 #ifndef POINTSMAN_RESOLVER_H
 #define POINTSMAN_RESOLVER_H
 
@@ -24,8 +24,8 @@ struct resolver;
 MUST_CHECK struct resolver *resolver_new(void);
 void resolver_free(struct resolver *r);
 
-/* A name the resolver keeps up to date; any thread. A numeric address is known at once. The target lives until
- * target_unref. NULL: no memory. */
+/* A name the resolver keeps up to date; any thread. A numeric address is known at once. The target
+ * lives until target_unref. NULL: no memory. */
 struct target;
 MUST_CHECK struct target *target_new(struct resolver *r, const char *host, uint16_t port);
 struct target *target_ref(struct target *t);

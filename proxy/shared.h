@@ -1,4 +1,5 @@
-/* What all threads of the process share: counters against limits, health of the backends. Layer: proxy. */
+/* What all threads of the process share: counters against limits, health of the backends. Layer:
+ * proxy. */
 #ifndef POINTSMAN_SHARED_H
 #define POINTSMAN_SHARED_H
 

@@ -1,9 +1,9 @@
 /* The steering loop.
  *
  *   poll ──▶ store_control_get ──▶ consider ─┬─ valid, as known ──▶ publish
- *                                            ├─ valid, SET from outside ──▶ store_control_set (audit) ──▶ publish
- *                                            └─ names nothing ──▶ the last good pair stays, loudly
- *   a change by API or CLI first polls, so that what was SET a moment ago is seen and audited before it. */
+ *                                            ├─ valid, SET from outside ──▶ store_control_set
+ * (audit) ──▶ publish └─ names nothing ──▶ the last good pair stays, loudly a change by API or CLI
+ * first polls, so that what was SET a moment ago is seen and audited before it. */
 #include "steering.h"
 
 #include <errno.h>
@@ -39,7 +39,8 @@ struct steering {
     struct control setting;
     struct control now;
     bool known, invalid, pending, untold, first_told;
-    uint64_t seen_epoch; /* the highest this instance or its disk knew: tells an empty store from a new one */
+    uint64_t seen_epoch; /* the highest this instance or its disk knew: tells an empty store from a
+                            new one */
     char problem[512];
     char pending_reason[513];
     void (*first)(struct proxy *proxy);
@@ -52,7 +53,8 @@ static void save(const struct steering *s) {
     struct control_file file = {.control = s->now, .pending = s->pending};
     memcpy(file.reason, s->pending_reason, sizeof file.reason);
     if (!control_file_write(s->proxy->rules->conf->directory, &file))
-        log_say(LOG_ERROR, "control not saved", "%s/control: %s", s->proxy->rules->conf->directory, strerror(errno));
+        log_say(LOG_ERROR, "control not saved", "%s/control: %s", s->proxy->rules->conf->directory,
+                strerror(errno));
 }
 
 static void tell_workers(struct steering *s) {
@@ -63,7 +65,8 @@ static void tell_workers(struct steering *s) {
 }
 
 static void publish(struct steering *s, const struct control *control) {
-    bool changed = s->now.mode != control->mode || s->now.ppm != control->ppm || s->now.epoch != control->epoch;
+    bool changed = s->now.mode != control->mode || s->now.ppm != control->ppm ||
+                   s->now.epoch != control->epoch;
     s->now = *control;
     if (control->epoch > s->seen_epoch)
         s->seen_epoch = control->epoch;
@@ -133,8 +136,8 @@ static void change_without_store(struct steering *s, struct change *change) {
 
 static void set_done(struct store_call *call);
 
-static void submit_set(struct steering *s, struct change *change, const struct control *to, bool keep_raw,
-                       const char *actor, const char *reason) {
+static void submit_set(struct steering *s, struct change *change, const struct control *to,
+                       bool keep_raw, const char *actor, const char *reason) {
     bool has_good = s->get.ret_has_good;
     memset(&s->set, 0, sizeof s->set);
     s->set.expected_epoch = has_good ? s->get.ret_epoch : 0;
@@ -161,7 +164,8 @@ static bool try_change(struct steering *s, struct change *change) {
         end_change(s, change, CHANGE_OK);
         return false;
     }
-    if (!change->force && !move_allowed(&s->now, want.mode, want.ppm, health_of_new(s), &change->err)) {
+    if (!change->force &&
+        !move_allowed(&s->now, want.mode, want.ppm, health_of_new(s), &change->err)) {
         end_change(s, change, CHANGE_REFUSED);
         return false;
     }
@@ -204,7 +208,8 @@ static void set_done(struct store_call *call) {
         fail_change(s, change);
     }
     tell_first(s);
-    timer_set(s->proxy->loop, &s->poll, TAILQ_EMPTY(&s->changes) && call->result == STORE_OK ? POLL_US : 1);
+    timer_set(s->proxy->loop, &s->poll,
+              TAILQ_EMPTY(&s->changes) && call->result == STORE_OK ? POLL_US : 1);
 }
 
 /* ---- judging what the store holds ---- */
@@ -249,7 +254,8 @@ static bool consider(struct steering *s) {
         good = (struct control){g->ret_good_mode, g->ret_good_ppm, g->ret_epoch};
     struct err err;
     struct slice mode = g->ret_has_mode ? slice_of(g->ret_mode) : (struct slice){0};
-    struct slice percentage = g->ret_has_percentage ? slice_of(g->ret_percentage) : (struct slice){0};
+    struct slice percentage =
+        g->ret_has_percentage ? slice_of(g->ret_percentage) : (struct slice){0};
     if (!control_read(mode, percentage, s->proxy->rules->conf, &found, &err)) {
         complain(s, &err);
         s->known = true;
@@ -334,7 +340,8 @@ void steering_free(struct steering *s) {
 }
 
 void steering_state(const struct steering *s, struct steering_state *ret) {
-    *ret = (struct steering_state){.now = s->now, .known = s->known, .invalid = s->invalid, .pending = s->pending};
+    *ret = (struct steering_state){
+        .now = s->now, .known = s->known, .invalid = s->invalid, .pending = s->pending};
     snprintf(ret->problem, sizeof ret->problem, "%s", s->invalid ? s->problem : "");
 }
 

@@ -1,5 +1,5 @@
-/* Mode and percentage: read from the store, judged, published to the workers, changed on request. Layer: proxy.
- * One per process, on the admin thread's loop. */
+/* Mode and percentage: read from the store, judged, published to the workers, changed on request.
+ * Layer: proxy. One per process, on the admin thread's loop. */
 #ifndef POINTSMAN_STEERING_H
 #define POINTSMAN_STEERING_H
 

@@ -4,6 +4,7 @@
 
 #include <pointsman/metrics.h>
 
+/* clang-format off */
 /*        enum         name           status title of problem+json (NULL: not a problem)      Retry-After s */
 #define ANSWERS(ANSWER)                                                                                    \
     ANSWER(BACKEND,     "backend",     0,   NULL,                                             0)            \
@@ -26,6 +27,7 @@
     ANSWER(UNREACHED,   "unreached",   502, "The backend was not reached",                    0)            \
     ANSWER(REDIRECT,    "redirect",    502, "The backend answered with a redirect",           0)            \
     ANSWER(DEADLINE,    "deadline",    504, "The backend did not answer in time",             0)
+/* clang-format on */
 
 enum answer {
 #define ANSWER(id, name, status, title, retry) ANSWER_##id,

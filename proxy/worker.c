@@ -19,7 +19,8 @@ struct rules *rules_new(struct conf *conf, struct resolver *resolver) {
     r->refs = 1;
     r->conf = conf_ref(conf);
     for (int side = 0; side < SIDES; side++) {
-        r->targets[side] = target_new(resolver, conf->backends[side].url.host, conf->backends[side].url.port);
+        r->targets[side] =
+            target_new(resolver, conf->backends[side].url.host, conf->backends[side].url.port);
         if (!r->targets[side]) {
             rules_unref(r);
             return NULL;
@@ -57,10 +58,12 @@ static void make_pools(struct worker *w) {
     for (int side = 0; side < SIDES; side++)
         for (int role = 0; role < ROLES; role++)
             pool_init(&w->pools[side][role], w->loop, target_ref(w->rules->targets[side]),
-                      (uint64_t)conf->backends[side].idle_ms * 1000, limits, w->backend_scratch, SCRATCH_LEN);
+                      (uint64_t)conf->backends[side].idle_ms * 1000, limits, w->backend_scratch,
+                      SCRATCH_LEN);
 }
 
-struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules, struct err *err) {
+struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules,
+                          struct err *err) {
     struct worker *w = calloc(1, sizeof *w);
     if (!w) {
         err_set(err, "no memory for worker %u", index);

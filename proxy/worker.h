@@ -1,5 +1,5 @@
-/* A worker thread: its loop, its connections, its pools, its memory. Process-wide state hangs off struct proxy.
- * Layer: proxy. */
+/* A worker thread: its loop, its connections, its pools, its memory. Process-wide state hangs off
+ * struct proxy. Layer: proxy. */
 #ifndef POINTSMAN_WORKER_H
 #define POINTSMAN_WORKER_H
 
@@ -60,7 +60,8 @@ struct worker {
 };
 
 /* Everything but the thread; NULL: *err says why. */
-MUST_CHECK struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules, struct err *err);
+MUST_CHECK struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules,
+                                     struct err *err);
 MUST_CHECK bool worker_start(struct worker *w, struct err *err);
 /* Begins to accept. */
 void worker_tell_open(struct worker *w);
