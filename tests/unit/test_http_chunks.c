@@ -71,6 +71,7 @@ static void bodies_that_are_refused(void **state) {
         {BYTES("2\rab\r\n"), 400, "bare CR"},
         {BYTES("2\r\nab0\r\n\r\n"), 400, "not followed by CRLF"},
         {BYTES("2\r\nabXX0\r\n\r\n"), 400, "not followed by CRLF"},
+        {BYTES("2\r\nabX\n0\r\n\r\n"), 400, "not followed by CRLF"},
         {BYTES("2\r\nab\n0\r\n\r\n"), 400, "not followed by CRLF"},
         {BYTES("2\r\nab\r0\r\n\r\n"), 400, "not followed by CRLF"},
         {BYTES("2\r\nabc\r\n0\r\n\r\n"), 400, "not followed by CRLF"},
@@ -157,6 +158,9 @@ static void many_small_chunks_pass_but_not_with_long_extensions(void **state) {
 
     assert_int_equal(taken("", "1\r\na\r\n", 100000, &problem), 100000);
     assert_int_equal(taken("", "1;ext=12345\r\na\r\n", 100000, &problem), 100000);
+    assert_int_equal(taken("", "14;ext=1234567890123456789012345678901\r\n01234567890123456789\r\n",
+                           100000, &problem),
+                     100000);
     assert_in_range(taken("", "1;ext=1234567890123456789012345678901\r\na\r\n", 100000, &problem),
                     500, 1000);
     assert_int_equal(problem.status, 400);

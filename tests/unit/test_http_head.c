@@ -120,6 +120,7 @@ static void a_head_of_just_the_limit_passes_and_one_byte_more_is_431(void **stat
     expect_limit(head, (struct http_limits){len - 1, 100, 10}, HTTP_BAD, 431);
     expect_limit(START "A: b\r\n", (struct http_limits){len, 100, 10}, HTTP_MORE, 0);
     expect_limit(START "A: bcd", (struct http_limits){len - 1, 100, 10}, HTTP_MORE, 0);
+    expect_limit(START "A: bcde", (struct http_limits){len - 1, 100, 10}, HTTP_BAD, 431);
     expect_limit(START "A: bcde", (struct http_limits){len - 2, 100, 10}, HTTP_BAD, 431);
     expect_limit(START "A : bcdefghijk", (struct http_limits){len - 1, 100, 10}, HTTP_BAD, 431);
     expect_limit(START "A : b\r\n", (struct http_limits){len - 1, 100, 10}, HTTP_BAD, 400);
