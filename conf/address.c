@@ -165,7 +165,8 @@ static bool split(struct slice rest, struct parts *ret, const char **ret_why) {
     return split_authority(authority, ret) && host_is_valid(ret->host, bracket);
 }
 
-static bool take_port(const struct parts *parts, uint16_t def, uint16_t *ret, const char **ret_why) {
+static bool take_port(const struct parts *parts, uint16_t def, uint16_t *ret,
+                      const char **ret_why) {
     *ret_why = "has a port that is none";
     *ret = def;
     return !parts->port.ptr || (port_parse(parts->port, ret) && *ret > 0);

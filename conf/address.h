@@ -9,8 +9,8 @@
 
 #include "problems.h"
 
-/* False: *ret_why is a reason for people, or NULL where there was no memory. It never repeats the text, which may
- * hold a password. */
+/* False: *ret_why is a reason for people, or NULL where there was no memory. It never repeats the
+ * text, which may hold a password. */
 MUST_CHECK bool address_parse(struct slice text, struct conf_address *ret, const char **ret_why);
 MUST_CHECK bool url_parse(struct slice text, struct conf_url *ret, const char **ret_why);
 /* ret->text is without user and password, so that it may be shown. */
@@ -19,8 +19,8 @@ struct redis_login {
     char *password; /* NULL: none */
     uint32_t db;
 };
-MUST_CHECK bool redis_url_parse(struct slice text, struct conf_url *ret, struct redis_login *ret_login,
-                                const char **ret_why);
+MUST_CHECK bool redis_url_parse(struct slice text, struct conf_url *ret,
+                                struct redis_login *ret_login, const char **ret_why);
 
 /* The URL in quotes; where it may hold a password, without that. */
 void url_add_shown(struct text *t, struct slice url);

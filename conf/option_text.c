@@ -49,7 +49,7 @@ void text_add_duration(struct text *t, uint64_t ms) {
     size_t i = 0;
     while (i + 1 < ARRAY_LEN(units) && (ms < units[i].ms || ms % units[i].ms != 0))
         i++;
-    text_add(t, "%" PRIu64 "%s", ms / units[i].ms, units[i].name);
+    text_add(t, "%" PRIu64 "%s", ms / units[i].ms, ms == 0 ? "s" : units[i].name);
 }
 
 void text_add_size(struct text *t, uint64_t bytes) {
@@ -70,18 +70,30 @@ static void add_words(const struct word *words, struct text *out) {
     }
 }
 
+/* The first three of the four that are allowed. */
+static void add_examples(const struct option *o, const uint64_t examples[4],
+                         void (*add)(struct text *t, uint64_t value), struct text *out) {
+    unsigned shown = 0;
+    for (size_t i = 0; i < 4 && shown < 3; i++) {
+        if (examples[i] < o->min || examples[i] > o->max || examples[i] == 0)
+            continue;
+        text_add(out, shown++ == 0 ? ", like " : ", ");
+        add(out, examples[i]);
+    }
+}
+
 static void add_durations(const struct option *o, struct text *out) {
     text_add_duration(out, o->min);
     text_add(out, " to ");
     text_add_duration(out, o->max);
-    text_add(out, ", like 250ms, 9s, 5m");
+    add_examples(o, (const uint64_t[]){250, 9000, 300000, 259200000}, text_add_duration, out);
 }
 
 static void add_sizes(const struct option *o, struct text *out) {
     text_add_size(out, o->min);
     text_add(out, " to ");
     text_add_size(out, o->max);
-    text_add(out, ", like 64KiB, 25MiB");
+    add_examples(o, (const uint64_t[]){65536, 26214400, 10737418240, 0}, text_add_size, out);
 }
 
 static void add_range(const struct option *o, struct text *out) {

@@ -1,7 +1,8 @@
 /* The table of all options and sections. */
 #include "options.h"
 
-#define FIELD(type, member) .offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
+#define FIELD(type, member)                                                                        \
+    .offset = offsetof(struct type, member), .width = sizeof(((struct type *)0)->member)
 
 #define SECOND UINT64_C(1000)
 #define MINUTE (60 * SECOND)
@@ -13,10 +14,8 @@
 
 static const struct word store_kinds[] = {
     {"embedded", STORE_EMBEDDED, false}, {"redis", STORE_REDIS, false}, {0}};
-static const struct word when_downs[] = {{"refuse", WHEN_DOWN_REFUSE, false},
-                                         {"local", WHEN_DOWN_LOCAL, false},
-                                         {"hold", 0, true},
-                                         {0}};
+static const struct word when_downs[] = {
+    {"refuse", WHEN_DOWN_REFUSE, false}, {"local", WHEN_DOWN_LOCAL, false}, {"hold", 0, true}, {0}};
 static const struct word keys[] = {{"entity", KEY_ENTITY, false},
                                    {"repository", KEY_REPOSITORY, false},
                                    {"owner", KEY_OWNER, false},

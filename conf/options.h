@@ -1,4 +1,5 @@
-/* The one table of all options: parsing, defaults, limits, docs and sample come from it. Layer: conf (private). */
+/* The one table of all options: parsing, defaults, limits, docs and sample come from it. Layer:
+ * conf (private). */
 #ifndef POINTSMAN_CONF_OPTIONS_H
 #define POINTSMAN_CONF_OPTIONS_H
 
@@ -53,7 +54,8 @@ struct option {
     const struct word *words;
     const char *def;    /* YAML; NULL: none */
     const char *absent; /* for the docs: what holds where it is not given and def is NULL */
-    const char *sample; /* YAML for the sample, where that is not the default; "a|b": one for each side */
+    const char
+        *sample; /* YAML for the sample, where that is not the default; "a|b": one for each side */
     const char *help;
 };
 

@@ -16,8 +16,7 @@ struct problems {
 };
 
 void problems_error(struct problems *p, unsigned line, const char *format, ...) PRINTF_LIKE(3, 4);
-void problems_warning(struct problems *p, unsigned line, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+void problems_warning(struct problems *p, unsigned line, const char *format, ...) PRINTF_LIKE(3, 4);
 void problems_no_memory(struct problems *p);
 
 /* A short text made of parts; what does not fit is cut. */

@@ -226,26 +226,21 @@ static const struct {
     void (*set)(const struct setting *s);
     bool takes_blocks; /* judges lists and blocks itself */
 } setters[OPTION_TYPES] = {
-    [OPTION_TEXT] = {set_text, false},
-    [OPTION_NAME] = {set_name, false},
-    [OPTION_PATH] = {set_path, false},
-    [OPTION_BOOL] = {set_bool, false},
-    [OPTION_WORD] = {set_word, false},
-    [OPTION_COUNT] = {set_count, false},
-    [OPTION_DURATION] = {set_duration, false},
-    [OPTION_SIZE] = {set_size, false},
-    [OPTION_ADDRESS] = {set_address, false},
-    [OPTION_URL] = {set_url, false},
-    [OPTION_REDIS] = {set_redis, false},
-    [OPTION_STICKY] = {set_sticky, false},
-    [OPTION_MODE] = {set_mode, false},
-    [OPTION_PERCENTAGE] = {set_percentage, false},
-    [OPTION_SECRETS] = {set_secrets, true},
-    [OPTION_TOKEN] = {set_token, true},
-    [OPTION_HEADERS] = {set_headers, true},
-    [OPTION_STATUSES] = {set_statuses, true},
+    [OPTION_TEXT] = {set_text, false},         [OPTION_NAME] = {set_name, false},
+    [OPTION_PATH] = {set_path, false},         [OPTION_BOOL] = {set_bool, false},
+    [OPTION_WORD] = {set_word, false},         [OPTION_COUNT] = {set_count, false},
+    [OPTION_DURATION] = {set_duration, false}, [OPTION_SIZE] = {set_size, false},
+    [OPTION_ADDRESS] = {set_address, false},   [OPTION_URL] = {set_url, false},
+    [OPTION_REDIS] = {set_redis, false},       [OPTION_STICKY] = {set_sticky, false},
+    [OPTION_MODE] = {set_mode, false},         [OPTION_PERCENTAGE] = {set_percentage, false},
+    [OPTION_SECRETS] = {set_secrets, true},    [OPTION_TOKEN] = {set_token, true},
+    [OPTION_HEADERS] = {set_headers, true},    [OPTION_STATUSES] = {set_statuses, true},
     [OPTION_FILTER] = {set_filter, true},
 };
+
+bool setting_is_scalar(const struct option *o) {
+    return !setters[o->type].takes_blocks;
+}
 
 void setting_apply(const struct setting *s) {
     if (setters[s->option->type].takes_blocks || s->node->kind == NODE_SCALAR)

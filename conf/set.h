@@ -11,13 +11,15 @@ struct setting {
     struct problems *problems;
     const struct option *option;
     const struct node *node;
-    const char *shown; /* "sources[0].deadline" */
-    void *base;        /* the section's struct; its fields of this option are zero */
+    const char *shown;        /* "sources[0].deadline" */
+    void *base;               /* the section's struct; its fields of this option are zero */
     const char *names[SIDES]; /* of the backends, NULL where not known; for modes */
 };
 
 /* Writes the fields, or reports why not and leaves them zero. */
 void setting_apply(const struct setting *s);
+/* Is the option's value one scalar? Then a refused value leaves nothing behind. */
+bool setting_is_scalar(const struct option *o);
 
 /* For the setters: `"9 seconds" is no duration; allowed: …`. `what` is "is no duration". */
 void setting_refuse(const struct setting *s, const char *what);

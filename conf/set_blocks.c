@@ -17,9 +17,10 @@ static bool is_token(struct slice text, size_t max) {
 /* Those that frame a message, name its host or are about this hop, and our own. */
 static bool is_reserved(struct slice name) {
     static const char *const reserved[] = {
-        "Host",       "Content-Length", "Transfer-Encoding", "Connection",
-        "Keep-Alive", "Upgrade",        "TE",                "Trailer",
-        "Expect",     "Via",            "Idempotency-Key",   "Proxy-Connection",
+        "Host",       "Content-Length",  "Transfer-Encoding",
+        "Connection", "Keep-Alive",      "Upgrade",
+        "TE",         "Trailer",         "Expect",
+        "Via",        "Idempotency-Key", "Proxy-Connection",
     };
     static const char own[] = "X-Pointsman-";
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {

@@ -1,5 +1,5 @@
-/* Setters for secrets and tokens: from the environment, a file or the configuration itself. No message ever holds
- * what might be a secret. */
+/* Setters for secrets and tokens: from the environment, a file or the configuration itself. No
+ * message ever holds what might be a secret. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -23,9 +23,8 @@ static bool take(const struct setting *s, unsigned line, struct slice bytes,
                       bytes.len ? "too long" : "empty", SECRET_MAX);
         return false;
     }
-    struct conf_secret secret = {.bytes = calloc(1, bytes.len + 1),
-                                 .len = bytes.len,
-                                 .origin = strdup(origin->bytes)};
+    struct conf_secret secret = {
+        .bytes = calloc(1, bytes.len + 1), .len = bytes.len, .origin = strdup(origin->bytes)};
     if (!secret.bytes || !secret.origin) {
         free(secret.bytes);
         free(secret.origin);
@@ -64,8 +63,8 @@ static bool take_file(const struct setting *s, const struct node *node, struct c
     size_t len = file ? fread(bytes, 1, sizeof(bytes), file) : 0;
     if (!file || ferror(file)) {
         setting_error(s, node->line,
-                      "file %s cannot be read: %s (relative to the working directory)",
-                      shown.bytes, strerror(errno));
+                      "file %s cannot be read: %s (relative to the working directory)", shown.bytes,
+                      strerror(errno));
         if (file)
             (void)fclose(file);
         return false;
@@ -111,9 +110,8 @@ void set_secrets(const struct setting *s) {
         return;
     }
     if (list->count == 0 || list->count > s->option->max) {
-        setting_refuse_silently(s, list->line,
-                                list->count ? "the list has more than 16 secrets"
-                                            : "the list is empty");
+        setting_refuse_silently(
+            s, list->line, list->count ? "the list has more than 16 secrets" : "the list is empty");
         return;
     }
     source->secrets = calloc(list->count, sizeof(*source->secrets));

@@ -30,8 +30,8 @@ struct node {
     struct node *next; /* sibling */
 };
 
-/* NULL: the structure is broken, which was reported. An empty text is an empty map. Keys that stand twice, anchors,
- * aliases and tags are reported; of equal keys the first is kept. */
+/* NULL: the structure is broken, which was reported. An empty text is an empty map. Keys that stand
+ * twice, anchors, aliases and tags are reported; of equal keys the first is kept. */
 MUST_CHECK struct node *tree_parse(const char *text, size_t len, struct problems *problems);
 void tree_free(struct node *node);
 
