@@ -1,5 +1,5 @@
 /* Any bytes as a request head: the same answer however they are cut, and nothing behind the end. */
-#include "http_head_check.h"
+#include "http_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Any bytes as a response head, to HEAD or not: the same answer however they are cut. */
-#include "http_head_check.h"
+#include "http_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

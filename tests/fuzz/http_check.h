@@ -1,6 +1,6 @@
-/* What must hold for every head, whatever its bytes. */
-#ifndef POINTSMAN_TESTS_FUZZ_HTTP_HEAD_CHECK_H
-#define POINTSMAN_TESTS_FUZZ_HTTP_HEAD_CHECK_H
+/* What must hold for every head and every chunked body, whatever its bytes. */
+#ifndef POINTSMAN_TESTS_FUZZ_HTTP_CHECK_H
+#define POINTSMAN_TESTS_FUZZ_HTTP_CHECK_H
 
 #include <stdio.h>
 
@@ -73,6 +73,21 @@ static inline void check_head(enum replay_kind kind, const char *data, size_t si
             check_ok(kind, &m, &r);
         replay_clear(&r);
     }
+}
+
+static inline void check_body(const char *data, size_t size) {
+    struct replay_body r;
+
+    if (size > 1024)
+        return;
+    const char *difference = replay_body(data, size, &r);
+    check(!difference, "every cut gives the same content and answer");
+    check(r.used <= size && r.content_len <= r.used, "no more than there was");
+    check(r.parse != HTTP_MORE || r.used == size, "while more is wanted all is taken");
+    check(r.parse != HTTP_BAD || (r.problem.status >= 400 && *r.problem.detail), "problem");
+    check(r.parse != HTTP_OK || memcmp(data + r.used - 2, "\r\n", 2) == 0,
+          "a body ends with an empty line");
+    free(r.content);
 }
 
 #endif
