@@ -38,10 +38,10 @@ static void only_the_listed_types_and_actions_are_wanted(void **state) {
         const char *action;
         bool wanted;
     } cases[] = {
-        {"issues", "opened", true},  {"issues", "edited", true},   {"issues", "labeled", true},
-        {"issues", "closed", false}, {"issues", "", false},        {"issues", "Opened", false},
-        {"push", "", true},          {"push", "anything", true},   {"pull_request", "opened", false},
-        {"issue", "opened", false},  {"Issues", "opened", false},  {"ping", "", true},
+        {"issues", "opened", true},  {"issues", "edited", true},  {"issues", "labeled", true},
+        {"issues", "closed", false}, {"issues", "", false},       {"issues", "Opened", false},
+        {"push", "", true},          {"push", "anything", true},  {"pull_request", "opened", false},
+        {"issue", "opened", false},  {"Issues", "opened", false}, {"ping", "", true},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         if (wants(&source, cases[i].type, cases[i].action) != cases[i].wanted)

@@ -9,9 +9,9 @@
 #include <pointsman/digest.h>
 #include <pointsman/router.h>
 
-#define GITHUB_SECRET "It's a Secret to Everybody"
-#define GITHUB_BODY "Hello, World!"
-#define GITHUB_HEX "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+#define GITHUB_SECRET    "It's a Secret to Everybody"
+#define GITHUB_BODY      "Hello, World!"
+#define GITHUB_HEX       "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
 #define GITHUB_SIGNATURE "sha256=" GITHUB_HEX
 
 static struct verifier *verifier_of(const char *const *secrets, size_t count) {
