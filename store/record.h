@@ -26,6 +26,7 @@
 #define RECORD_WHY_MAX 511
 #define RECORD_DIGEST_MAX 64
 #define RECORD_KEY_MAX 2048
+#define RECORD_PUT_BACK "put back after the store forgot" /* such an event's why */
 
 #define RECORD_ATTEMPT_MAX 99999u
 #define RECORD_STATUS_MAX 999u

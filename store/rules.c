@@ -146,7 +146,7 @@ void rules_assert(struct records *r, uint64_t now_us, struct store_assert *call)
         *e = (struct event_record){.at_us = call->at_wall_us,
                                    .pin = call->pin,
                                    .entity = call->entity,
-                                   .why = slice_of("put back after the store forgot")};
+                                   .why = slice_of(RECORD_PUT_BACK)};
     struct leg_record *leg = &e->legs[call->side];
     bool same = leg->state != LEG_ABSENT && same_token(leg, call->leg.token);
     bool write = newer(leg, &call->leg);
