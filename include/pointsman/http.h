@@ -54,14 +54,15 @@ struct http_head {
     size_t size; /* bytes of the head, the empty line included */
 };
 
-/* Why BAD: the status a server answers with (400, 414, 431, 501, 505) and a sentence. */
+/* Why BAD: a sentence, and the status a server answers with: 400, 414, 431, 501, 505; 502 if a response is bad. */
 struct http_problem {
     unsigned status;
     const char *detail;
 };
 
 /* `seen`: bytes of `data` that an earlier call answered MORE for (0 at first), so that a head fed byte by byte
- * costs linear time. HTTP_OK: *ret is complete. A problem is found as early as the bytes show it. */
+ * costs linear time. HTTP_OK: *ret is complete; else it is scratch. Each line is judged when it is complete, what
+ * the fields mean together at the end; how the bytes were cut never changes the answer. */
 MUST_CHECK enum http_parse http_parse_request(const char *data, size_t len, size_t seen,
                                               const struct http_limits *limits, struct http_head *ret,
                                               struct http_problem *problem);
@@ -82,13 +83,13 @@ bool http_is_hop_by_hop(const struct http_head *head, struct slice name);
 struct http_chunks {
     unsigned state;
     uint64_t left;     /* data bytes of the current chunk still to come */
-    uint64_t overhead; /* bytes of size lines, extensions and trailers so far: bounded */
+    uint64_t overhead; /* bytes of size lines, extensions and trailers beyond what the content allows: bounded */
     unsigned digits;
 };
 void http_chunks_init(struct http_chunks *c);
 /* Takes from data what belongs to the body: *ret_used bytes consumed, of which *ret_data is one run of content
  * (maybe empty). HTTP_OK: the body ended, bytes behind *ret_used are not its. HTTP_MORE: call again with the rest
- * (also after a run of content). Trailers are dropped. */
+ * (also after a run of content). Trailers are dropped. Nothing may be fed after HTTP_BAD. */
 MUST_CHECK enum http_parse http_chunks_feed(struct http_chunks *c, const char *data, size_t len, size_t *ret_used,
                                             struct slice *ret_data, struct http_problem *problem);
 
