@@ -1,9 +1,7 @@
-/* Takes a chunked body apart (RFC 9112 §7.1): content out, sizes, extensions and trailers checked
- * and dropped.
+/* Takes a chunked body apart: content out; sizes, extensions, trailers checked (RFC 9112 §7.1).
  *
- *   SIZE ──;── EXT… ──CR── SIZE_LF ──LF── DATA ── DATA_CR ── DATA_LF ── SIZE …
- *     └────────CR────────────┘    └─ size 0 ─ LINE ── NAME ── FIELD ── FIELD_LF ── LINE … LAST_LF
- * ── DONE
+ *   SIZE ─ EXT… ─ SIZE_LF ─ DATA ─ DATA_CR ─ DATA_LF ─ SIZE …
+ *                    └─ size 0 ─ LINE ─ NAME ─ FIELD ─ FIELD_LF ─ LINE … LAST_LF ─ DONE
  */
 #include "http_parse.h"
 

@@ -80,7 +80,7 @@ static enum http_parse read_lines(const struct http_reader *r, size_t from, stru
             return result;
         p = nl + 1;
     }
-    if (count > max && from == r->start)
+    if (count > max)
         return http_bad(problem, 431, "there are more header fields than the limit");
     return HTTP_OK;
 }

@@ -28,7 +28,7 @@ static enum http_parse check_method(const char *data, size_t len, size_t start,
         return http_bad(problem, 501, "no method has a name that long");
     if (n == have || (n > 0 && p[n] == ' '))
         return HTTP_OK;
-    if (n == 0 && p[0] == '\r' && have == 1 && start < 2 * EMPTY_LINES_MAX)
+    if (n == 0 && p[0] == '\r' && have == 1)
         return HTTP_OK;
     return http_bad(problem, 400, "a request begins with a method and one space");
 }

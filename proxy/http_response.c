@@ -32,9 +32,10 @@ static enum http_parse finish(struct http_head *head, bool to_head, struct http_
     http_control_read(head, &control);
     if (http_framing_read(head, &control, problem) != HTTP_OK)
         return HTTP_BAD;
+    /* It announces what it must not send, and may send it: those bytes must not be the next answer.
+     */
     if (bodiless && head->framing != HTTP_NO_BODY)
-        head->keep_alive =
-            false; /* it says it sends what it must not: the next bytes may be that */
+        head->keep_alive = false;
     if (bodiless || head->status == 304 || to_head) {
         head->framing = HTTP_NO_BODY;
         head->length = 0;

@@ -210,7 +210,7 @@ static void tasks_queued_by_tasks_run_in_the_same_turn_but_not_for_ever(void **s
     assert_int_equal(few.runs, 11);
     task_later(loop, &endless.task);
     run_one_turn();
-    assert_true(endless.runs > 100);
+    assert_in_range(endless.runs, 100, 100000);
     task_cancel(loop, &endless.task);
 }
 
