@@ -12,7 +12,8 @@
 struct change_ask {
     struct change change;
     struct request *x;
-    bool migration; /* answer as Story 8.3 words it */
+    bool migration; /* answer as Story 8.3 words it … */
+    bool rollback;  /* … which names the mode once more there */
 };
 
 /* What every change allows; mode is a member or part of the path. */
@@ -23,10 +24,12 @@ static const char *const reason_only[] = {"reason", NULL};
 static json_t *change_view(const struct change_ask *ask) {
     struct steering_state steering;
     const struct control *now = &ask->change.now;
-    if (ask->migration)
-        return json_pack("{s:b, s:s, s:s, s:o}", "success", 1, "new_mode", mode_names[now->mode],
-                         "mode", mode_names[now->mode], "rollout_percentage",
-                         view_percentage(now->ppm));
+    if (ask->migration) {
+        json_t *json = json_pack("{s:b, s:s}", "success", 1, "new_mode", mode_names[now->mode]);
+        if (json && ask->rollback)
+            json_object_set_new(json, "mode", json_string(mode_names[now->mode]));
+        return json;
+    }
     proxy_steering_state(ask->x->proxy, &steering);
     return json_pack("{s:s, s:o, s:I, s:b}", "mode", mode_names[now->mode], "rollout_percentage",
                      view_percentage(now->ppm), "epoch", (json_int_t)now->epoch, "pending",
@@ -98,6 +101,7 @@ static void change_mode(struct request *x, bool migration, const char *mode_text
         return;
     }
     ask->migration = migration;
+    ask->rollback = allowed == reason_only;
     bool ok = (migration ? fields_of_query(x, allowed, &fields, &err)
                          : fields_of_body(x, allowed, &fields, &err)) &&
               change_fill(ask, fields, &err) &&

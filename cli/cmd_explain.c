@@ -112,13 +112,16 @@ static void show_event(const json_t *json) {
     show_now(json);
 }
 
-static void show_entity(const json_t *json) {
-    if (json_is_object(json_object_get(json, "owner")))
+/* False: nothing is on record; what would be is told all the same. */
+static bool show_entity(const json_t *json) {
+    bool known = json_is_object(json_object_get(json, "owner"));
+    if (known)
         show_owner(json);
     else
         printf("Neither an event nor an owner of \"%s\" is on record. As an entity:\n",
                api_text(json, "entity"));
     show_now(json);
+    return known;
 }
 
 static bool ask(const struct args *args, const char *prefix, struct api_answer *ret) {
@@ -150,8 +153,8 @@ int cmd_explain(const struct args *args) {
         return result;
     if (by_id)
         show_event(answer.json);
-    else
-        show_entity(answer.json);
+    else if (!show_entity(answer.json))
+        result = FAILED;
     json_decref(answer.json);
-    return DONE;
+    return result;
 }

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pointsman/router.h>
+
 #include "api.h"
 
 /* From the option; on a terminal it is asked for. */
@@ -50,8 +52,17 @@ static int change(const struct args *args, const char *method, const char *path,
     return DONE;
 }
 
+static int not_a_percentage(const struct args *args, const char *text) {
+    return usage_error(args->command,
+                       "\"%s\" is no percentage; allowed are 0 to 100 with up to four decimals",
+                       text);
+}
+
 int cmd_mode(const struct args *args) {
     const char *percentage = args_get(args, "percentage");
+    uint32_t ppm;
+    if (percentage && !percentage_parse(slice_of(percentage), &ppm))
+        return not_a_percentage(args, percentage);
     json_t *body = json_pack("{s:s}", "mode", args->words[0]);
     if (body && percentage)
         json_object_set_new(body, "percentage", json_string(percentage));
@@ -59,6 +70,9 @@ int cmd_mode(const struct args *args) {
 }
 
 int cmd_rollout(const struct args *args) {
+    uint32_t ppm;
+    if (!percentage_parse(slice_of(args->words[0]), &ppm))
+        return not_a_percentage(args, args->words[0]);
     return change(args, "PUT", "/v1/rollout", json_pack("{s:s}", "percentage", args->words[0]));
 }
 
