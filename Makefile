@@ -82,7 +82,7 @@ test: deps
 	@$(MAKE) --no-print-directory SAN=thread all
 	@$(MAKE) --no-print-directory e2e
 	@$(MAKE) --no-print-directory SAN=address,undefined e2e
-	@$(MAKE) --no-print-directory SAN=thread e2e T=threads
+	@$(MAKE) --no-print-directory SAN=thread e2e T='once parallel steering'
 
 unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
