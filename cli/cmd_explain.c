@@ -112,16 +112,13 @@ static void show_event(const json_t *json) {
     show_now(json);
 }
 
-/* False: nothing is on record; what would be is told all the same. */
-static bool show_entity(const json_t *json) {
-    bool known = json_is_object(json_object_get(json, "owner"));
+static void show_entity(const json_t *json, bool known) {
     if (known)
         show_owner(json);
     else
         printf("Neither an event nor an owner of \"%s\" is on record. As an entity:\n",
                api_text(json, "entity"));
     show_now(json);
-    return known;
 }
 
 static bool ask(const struct args *args, const char *prefix, struct api_answer *ret) {
@@ -148,13 +145,14 @@ int cmd_explain(const struct args *args) {
     }
     if (!by_id && !ask(args, "/v1/entities/", &answer))
         return FAILED;
+    /* nothing on record fails, though what would be is told all the same */
+    bool known = by_id || json_is_object(json_object_get(answer.json, "owner"));
     int result = api_check(args, &answer, &over);
-    if (over)
-        return result;
-    if (by_id)
+    if (!over && by_id)
         show_event(answer.json);
-    else if (!show_entity(answer.json))
-        result = FAILED;
-    json_decref(answer.json);
-    return result;
+    else if (!over)
+        show_entity(answer.json, known);
+    if (!over)
+        json_decref(answer.json);
+    return known ? result : FAILED;
 }
