@@ -103,6 +103,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     }
     c->seen = 0;
     c->minor = head.minor;
+    c->to_head = slice_is(head.method, "HEAD");
     c->keep_alive = head.keep_alive && !c->worker->draining;
     c->framing = head.framing;
     c->left = head.framing == HTTP_LENGTH ? head.length : 0;

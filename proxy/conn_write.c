@@ -98,13 +98,12 @@ void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slic
     c->chunked = c->until_close = false;
     c->ended = true;
     conn_enter(c, CONN_REPLY);
-    if (status == 204 || status == 304)
-        body = (struct slice){0};
+    bool bodiless = status == 204 || status == 304 || c->to_head;
     if (!put_head(c, status, lines, body.len)) {
         conn_close(c, CONN_END_BROKEN);
         return;
     }
-    if (!write_out(c, body))
+    if (!write_out(c, bodiless ? (struct slice){0} : body))
         return;
     if (buf_len(&c->out) == 0)
         replied(c);

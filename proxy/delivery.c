@@ -1,6 +1,7 @@
 /* The life of an event's object: made from a head, held by who works on it, freed by the last. */
 #include "delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,14 +89,22 @@ static struct delivery *make(struct conn *c) {
 }
 
 /* What the head alone decides; ANSWER_COUNT: nothing against it. */
-static enum answer judge_head(const struct worker *w, const struct http_head *head,
-                              const struct conf_source *source) {
-    if (!source)
+static enum answer judge_head(const struct worker *w, const struct http_head *head, const struct conf_source *source,
+                              char *detail, size_t len) {
+    uint64_t limit = w->rules->conf->limit_body;
+    if (!source) {
+        snprintf(detail, len, "found %.*s; a source's path must match exactly", SLICE_ARG(head->path));
         return ANSWER_PATH;
-    if (!slice_is(head->method, "POST"))
+    }
+    if (!slice_is(head->method, "POST")) {
+        snprintf(detail, len, "found %.*s", SLICE_ARG(head->method));
         return ANSWER_METHOD;
-    if (head->framing == HTTP_LENGTH && head->length > w->rules->conf->limit_body)
+    }
+    if (head->framing == HTTP_LENGTH && head->length > limit) {
+        snprintf(detail, len, "Content-Length is %llu, limits.body is %llu bytes", (unsigned long long)head->length,
+                 (unsigned long long)limit);
         return ANSWER_BODY;
+    }
     return ANSWER_COUNT;
 }
 
@@ -103,9 +112,10 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
     struct worker *w = c->worker;
     unsigned index = 0;
     const struct conf_source *source = find_source(w->rules->conf, head->path, &index);
-    enum answer against = judge_head(w, head, source);
+    char detail[256];
+    enum answer against = judge_head(w, head, source, detail, sizeof detail);
     if (against != ANSWER_COUNT) {
-        answer_early(c, against, 0, NULL, head->framing != HTTP_NO_BODY);
+        answer_early(c, against, 0, detail, head->framing != HTTP_NO_BODY);
         return NULL;
     }
     struct delivery *d = make(c);

@@ -154,10 +154,33 @@ static bool answer_is_there(const struct leg *leg) {
     return leg->phase == PHASE_RECORDED && leg->body_over;
 }
 
+static bool passes_through(const struct leg *leg) {
+    return leg->outcome != OUTCOME_IN_DOUBT && leg->outcome != OUTCOME_UNSENT && leg->status / 100 != 3;
+}
+
+static void stream_end(struct delivery *d, bool whole) {
+    struct conn *c = delivery_take_conn(d);
+    d->streaming = false;
+    if (c) {
+        conn_stream_end(c, whole);
+        delivery_drop(d); /* the connection's */
+    }
+}
+
+/* The answer is larger or later than what is held back: the sender gets it as it comes. */
+static void stream(struct delivery *d, struct leg *leg) {
+    d->streaming = true;
+    answer_stream(d, leg);
+    if (d->streaming && leg->body_over) /* it broke off: never passed on as whole (RFC 9112 §8) */
+        stream_end(d, false);
+}
+
 static void reply(struct delivery *d, struct leg *owner) {
     delivery_step(d, STEP_REPLY);
     if (d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE)
         answer_summary(d);
+    else if (d->conn && passes_through(owner) && !owner->body_whole)
+        stream(d, owner);
     else
         answer_backend(d, owner);
 }
@@ -192,13 +215,6 @@ static void fall_back(struct delivery *d) {
     claim_start(d);
 }
 
-/* The answer is larger than what is held back: the sender gets it as it comes. */
-static void stream(struct delivery *d, struct leg *leg) {
-    delivery_step(d, STEP_REPLY);
-    d->streaming = true;
-    answer_stream(d, leg);
-}
-
 static bool wants_stream(const struct delivery *d, const struct leg *leg) {
     return d->conn && !d->answered && leg->role == ROLE_OWNER &&
            (d->source->reply == REPLY_BACKEND || leg->outcome != OUTCOME_DONE) &&
@@ -214,7 +230,7 @@ void flow_leg_recorded(struct leg *leg) {
             return;
         }
         if (leg->x.paused && wants_stream(d, leg)) {
-            stream(d, leg);
+            reply(d, leg);
             return;
         }
     } else {
@@ -238,7 +254,7 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
         if (!buf_append_slice(&leg->overflow, piece))
             leg_cut(leg);
         else if (leg->phase == PHASE_RECORDED)
-            stream(d, leg);
+            reply(d, leg);
         else
             exchange_pause(&leg->x);
         return;
@@ -251,11 +267,7 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
 void flow_leg_body_over(struct leg *leg) {
     struct delivery *d = leg->delivery;
     if (d->streaming && leg == owner_leg(d)) {
-        struct conn *c = delivery_take_conn(d);
-        d->streaming = false;
-        if (c)
-            conn_stream_end(c, leg->body_whole);
-        delivery_drop(d); /* the connection's */
+        stream_end(d, leg->body_whole);
         return;
     }
     try_reply(d);
