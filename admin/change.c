@@ -82,8 +82,23 @@ static struct change_ask *change_ask_new(struct request *x) {
     return ask;
 }
 
+/* Force does not help here: it says how to move, not where to. */
+static bool lacks_percentage(const struct change_ask *ask) {
+    struct steering_state steering;
+    if (ask->change.keep_mode || ask->change.has_ppm || ask->change.mode != MODE_GRADUAL)
+        return false;
+    proxy_steering_state(ask->x->proxy, &steering);
+    return steering.now.ppm == 0;
+}
+
 static void change_submit(struct change_ask *ask) {
     struct change *c = &ask->change;
+    if (lacks_percentage(ask)) {
+        reply_problem(ask->x, 409, ask->migration ? json_pack("{s:b}", "success", 0) : NULL,
+                      "gradual needs a percentage while it is 0");
+        free(ask);
+        return;
+    }
     if (!c->reason[0])
         snprintf(c->reason, sizeof c->reason, "manual");
     proxy_change(ask->x->proxy, c);

@@ -87,10 +87,9 @@ static void show_now(const json_t *json) {
                   (double)api_int(now, "buckets"),
                   json_number_value(json_object_get(now, "percentage")), api_text(now, "mode"),
                   rule, sizeof rule);
-    snprintf(text, sizeof text, "a new event would go to %s%s, unless pinned or owned: %s",
-             api_text(now, "backend"),
+    snprintf(text, sizeof text, "a new event would go to %s%s%s: %s", api_text(now, "backend"),
              json_is_true(json_object_get(now, "shadow")) ? " and, as shadow, to the other" : "",
-             rule);
+             strcmp(api_text(now, "why"), "mode") == 0 ? "" : ", unless pinned or owned", rule);
     line("now", text);
 }
 

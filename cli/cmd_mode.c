@@ -6,6 +6,7 @@
 #include <pointsman/router.h>
 
 #include "api.h"
+#include "show.h"
 
 /* From the option; on a terminal it is asked for. */
 static void reason_of(const struct args *args, char *out, size_t cap) {
@@ -28,6 +29,7 @@ static void reason_of(const struct args *args, char *out, size_t cap) {
 
 static int change(const struct args *args, const char *method, const char *path, json_t *body) {
     char reason[1024];
+    char setting[96];
     struct api_answer answer;
     bool over = false;
     reason_of(args, reason, sizeof reason);
@@ -43,9 +45,10 @@ static int change(const struct args *args, const char *method, const char *path,
     int result = api_check(args, &answer, &over);
     if (over)
         return result;
-    printf("mode %s, %.10g %% to new (change %lld)\n", api_text(answer.json, "mode"),
-           json_number_value(json_object_get(answer.json, "rollout_percentage")),
-           (long long)api_int(answer.json, "epoch"));
+    show_setting(api_text(answer.json, "mode"),
+                 json_number_value(json_object_get(answer.json, "rollout_percentage")), setting,
+                 sizeof setting);
+    printf("mode %s (change %lld)\n", setting, (long long)api_int(answer.json, "epoch"));
     if (json_is_true(json_object_get(answer.json, "pending")))
         printf("The store is away: in force on this instance only, written when it is back.\n");
     json_decref(answer.json);

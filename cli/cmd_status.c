@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pointsman/domain.h>
+
 #include "api.h"
 #include "show.h"
 #include "table.h"
@@ -46,7 +48,7 @@ static void show_backends(const json_t *backends) {
     }
     table_print(&t, stdout);
     json_object_foreach((json_t *)backends, side, backend) {
-        if (*api_text(backend, "health_reason"))
+        if (strcmp(api_text(backend, "health"), health_names[HEALTH_GOOD]) != 0)
             printf("  %s is %s: %s\n", side, api_text(backend, "health"),
                    api_text(backend, "health_reason"));
     }
@@ -87,10 +89,12 @@ int cmd_status(const struct args *args) {
     const json_t *store = json_object_get(json, "store");
     const json_t *instance = json_object_get(json, "instance");
     char started[32];
+    char setting[96];
     show_when(instance, "started", started);
-    printf("mode     %s, %.10g %% to new (change %lld)\n", api_text(json, "mode"),
-           json_number_value(json_object_get(json, "rollout_percentage")),
-           (long long)api_int(json, "epoch"));
+    show_setting(api_text(json, "mode"),
+                 json_number_value(json_object_get(json, "rollout_percentage")), setting,
+                 sizeof setting);
+    printf("mode     %s (change %lld)\n", setting, (long long)api_int(json, "epoch"));
     printf("store    %s, %s\n", api_text(store, "kind"), is(store, "up") ? "up" : "away");
     printf("running  %s, %lld workers, since %s UTC\n", api_text(instance, "version"),
            (long long)api_int(instance, "workers"), started);

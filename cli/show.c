@@ -18,7 +18,7 @@ void show_when(const json_t *json, const char *name, char out[32]) {
 }
 
 void show_setting(const char *mode, double percentage, char *out, size_t cap) {
-    if (strcmp(mode, mode_names[MODE_GRADUAL]) == 0)
+    if (percentage > 0 || strcmp(mode, mode_names[MODE_GRADUAL]) == 0)
         snprintf(out, cap, "%s %.10g %%", mode, percentage);
     else
         snprintf(out, cap, "%s", mode);

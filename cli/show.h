@@ -8,7 +8,7 @@
 
 /* "2026-11-21 03:40:00" (UTC) of an RFC 3339 text; "–" if there is none. */
 void show_when(const json_t *json, const char *name, char out[32]);
-/* "gradual 25 %"; the percentage only where the mode uses it. */
+/* "gradual 25 %"; the percentage is left out where it is 0 and the mode does not use it. */
 void show_setting(const char *mode, double percentage, char *out, size_t cap);
 void show_transitions(const json_t *list, FILE *out);
 
