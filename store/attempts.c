@@ -212,8 +212,11 @@ static bool each_file(const char *directory, const char *prefix, struct err *err
 
 static void set_aside(const char *directory, const char *name, struct walk *w) {
     char from[NAME_LEN], to[NAME_LEN];
+    const char *worker = name + strlen(PREFIX);
+    if (strspn(worker, "0123456789") != strlen(worker))
+        return;
     snprintf(from, sizeof from, "%s/%s", directory, name);
-    snprintf(to, sizeof to, "%s/" ASIDE "%llx-%s", directory, w->stamp, name + strlen(PREFIX));
+    snprintf(to, sizeof to, "%s/" ASIDE "%llx-%s", directory, w->stamp, worker);
     if (rename(from, to) != 0)
         w->damaged++;
 }
