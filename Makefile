@@ -58,7 +58,8 @@ $(B)/%.o: %.cpp
 	@mkdir -p $(@D); echo "  CXX  $<"; $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/demo/%: $(B)/demo/%.o $(LIBS)
-	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
+$(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
 $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)

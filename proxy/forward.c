@@ -124,6 +124,25 @@ static bool put_kept(struct buf *out, const struct buf *kept, const struct conf_
     return true;
 }
 
+/* A quoted string of RFC 8941 §3.3.3. */
+static bool put_quoted(struct buf *out, const char *text) {
+    bool ok = buf_puts(out, "\"");
+    for (const char *c = text; ok && *c; c++)
+        ok = ((*c != '"' && *c != '\\') || buf_puts(out, "\\")) && buf_append(out, c, 1);
+    return ok && buf_puts(out, "\"");
+}
+
+/* What pointsman says of this attempt. */
+static bool put_attempt(struct buf *out, const struct leg *leg) {
+    const char *id = leg->delivery->id.id;
+    return buf_printf(out,
+                      "X-Pointsman-Event: %s\r\nX-Pointsman-Role: %s\r\nX-Pointsman-Backend: %s\r\n"
+                      "X-Pointsman-Attempt: %u\r\nX-Pointsman-Fence: %llu\r\nIdempotency-Key: ",
+                      id, role_names[leg->role], side_names[leg->side], leg->attempt,
+                      (unsigned long long)leg->fence) &&
+           put_quoted(out, id) && buf_puts(out, "\r\n");
+}
+
 bool forward_head(struct leg *leg) {
     struct delivery *d = leg->delivery;
     const struct conf_backend *backend = &d->rules->conf->backends[leg->side];
@@ -133,12 +152,6 @@ bool forward_head(struct leg *leg) {
            buf_append_slice(out, buf_slice(&d->target)) &&
            buf_printf(out, " HTTP/1.1\r\nHost: %s%s%s:%u\r\n", v6 ? "[" : "", backend->url.host,
                       v6 ? "]" : "", backend->url.port) &&
-           put_kept(out, &d->head, backend) &&
-           buf_printf(
-               out,
-               "Content-Length: %zu\r\nX-Pointsman-Event: %s\r\nX-Pointsman-Role: %s\r\n"
-               "X-Pointsman-Backend: %s\r\nX-Pointsman-Attempt: %u\r\nX-Pointsman-Fence: %llu\r\n"
-               "Idempotency-Key: \"%s\"\r\n\r\n",
-               d->body->len, d->id.id, role_names[leg->role], side_names[leg->side], leg->attempt,
-               (unsigned long long)leg->fence, d->id.id);
+           put_kept(out, &d->head, backend) && put_attempt(out, leg) &&
+           buf_printf(out, "Content-Length: %zu\r\n\r\n", d->body->len);
 }

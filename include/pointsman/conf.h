@@ -96,7 +96,7 @@ struct conf {
     enum when_down when_down;
     uint64_t remember_ms;
     bool claims; /* false: nothing is claimed (benchmarks only) */
-    struct conf_url redis; /* redis://[[user]:password@]host[:port][/db] */
+    struct conf_url redis; /* host NULL: none given; its text is without user and password */
     char *redis_user;
     char *redis_password;
     uint32_t redis_db;
