@@ -135,7 +135,8 @@ bool recover(struct proxy *proxy, struct err *err) {
         if (r.loop)
             loop_free(r.loop);
     }
-    ok = ok && attempts_discard(directory, err);
+    if (r.settled == r.found) /* else they stay aside for the next boot */
+        ok = ok && attempts_discard(directory, err);
     while (!LIST_EMPTY(&r.all)) {
         struct left *l = LIST_FIRST(&r.all);
         LIST_REMOVE(l, entry);
