@@ -65,7 +65,9 @@ $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
-	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) -lcmocka $(LDLIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
+$(B)/tests/unit/test_cli_args: $(B)/cli/args.o
+$(B)/tests/unit/test_cli_client: $(B)/cli/client.o
 
 deps:
 	@scripts/install-deps

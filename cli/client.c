@@ -20,6 +20,15 @@ struct link {
     uint64_t deadline_us;
 };
 
+/* Such would end the request line. */
+static bool has_space(const char *text) {
+    for (; *text; text++) {
+        if ((unsigned char)*text <= ' ' || *text == 0x7f)
+            return true;
+    }
+    return false;
+}
+
 bool client_url_parse(const char *text, struct client_url *ret, struct err *err) {
     static const char scheme[] = "http://";
     struct client_url url = {.port = "80"};
@@ -30,8 +39,8 @@ bool client_url_parse(const char *text, struct client_url *ret, struct err *err)
     size_t host = bracket ? strcspn(at, "]") : strcspn(at, ":/?#");
     const char *rest = at + host + (bracket && at[host] == ']');
     uint64_t port = 80;
-    bool ok = (!bracket || at[host] == ']') && !strstr(at, "://") && len < sizeof url.authority &&
-              host > bracket && host - bracket < sizeof url.host &&
+    bool ok = (!bracket || at[host] == ']') && !strstr(at, "://") && !has_space(at) &&
+              len < sizeof url.authority && host > bracket && host - bracket < sizeof url.host &&
               strlen(path) < sizeof url.path && (*path == 0 || *path == '/') &&
               !strpbrk(path, "?#") && !memchr(at, '@', len) && rest <= path;
     if (ok && rest < path) {

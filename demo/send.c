@@ -15,7 +15,7 @@
 
 #define ISSUES          288
 #define SENDERS         16
-#define DUPLICATE_EVERY 8 /* every eighth delivery comes a second time … */
+#define DUPLICATE_EVERY 8  /* every eighth delivery comes a second time … */
 #define DUPLICATE_AFTER 24 /* … so many deliveries later */
 #define CLOSED_EVERY    12
 #define PLAN_MAX        (ISSUES * 2)

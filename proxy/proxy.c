@@ -29,7 +29,7 @@ static bool bind_listeners(struct proxy *p, struct err *err) {
     for (size_t i = 0; i < conf->listener_count; i++) {
         p->ports[i] = conf->listeners[i].port;
         for (unsigned w = 0; w < p->worker_count; w++) {
-            int fd = listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, err);
+            int fd = listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, w > 0, err);
             if (fd < 0)
                 return false;
             if (!listener_add(p->workers[w], fd)) {
@@ -117,7 +117,7 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *l
     }
     p->store = store;
     p->loop = loop;
-    if (!make(p, conf, err) || !recover(p, err) || !make_workers(p, err) || !bind_listeners(p, err))
+    if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) || !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
     p->steering = p->client ? steering_new(p, open_workers) : NULL;
@@ -125,6 +125,7 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *l
         err_set(err, "no memory to start");
         goto fail;
     }
+    recovery_go_on(p->recovery);
     for (unsigned i = 0; i < p->worker_count; i++)
         if (!worker_start(p->workers[i], err))
             goto fail;
@@ -159,6 +160,7 @@ void proxy_stop(struct proxy *p) {
         probe_free(p->probes[side]);
     if (p->client)
         store_client_free(p->client);
+    recovery_free(p->recovery);
     steering_free(p->steering);
     rules_unref(p->rules);
     resolver_free(p->resolver);

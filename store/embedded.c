@@ -42,6 +42,8 @@ struct embedded_port {
     int fd; /* eventfd: there are answers */
     struct list answered;
     unsigned executing;
+    void (*saw)(void *arg, struct store_call *call);
+    void *saw_arg;
 };
 
 static void list_init(struct list *l) {
@@ -210,10 +212,13 @@ bool embedded_up(struct embedded *e, char *problem, size_t room) {
 
 /* ---- ports ---- */
 
-static void deliver(struct list *calls) {
+static void deliver(struct embedded_port *port, struct list *calls) {
     struct store_call *call;
-    while ((call = list_take(calls)) != NULL)
+    while ((call = list_take(calls)) != NULL) {
+        if (port->saw)
+            port->saw(port->saw_arg, call);
         call->done(call);
+    }
 }
 
 static void take_answers(struct embedded_port *port, struct list *ret) {
@@ -232,14 +237,17 @@ static void port_ready(void *arg, int what) {
     (void)what;
     (void)!read(port->fd, &count, sizeof(count));
     take_answers(port, &answers);
-    deliver(&answers);
+    deliver(port, &answers);
 }
 
-struct embedded_port *embedded_port_new(struct embedded *e, struct loop *loop) {
+struct embedded_port *embedded_port_new(struct embedded *e, struct loop *loop,
+                                        void (*answered)(void *arg, struct store_call *call), void *arg) {
     struct embedded_port *port = calloc(1, sizeof(*port));
     if (!port)
         return NULL;
     port->store = e;
+    port->saw = answered;
+    port->saw_arg = arg;
     list_init(&port->answered);
     port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (port->fd < 0) {
@@ -276,10 +284,10 @@ void embedded_port_free(struct embedded_port *port) {
     take_answers(port, &answers);
     watch_stop(&port->watch);
     close(port->fd);
-    deliver(&answers);
+    deliver(port, &answers);
     for (call = dropped.first; call; call = call->next)
         call->result = STORE_AWAY;
-    deliver(&dropped);
+    deliver(port, &dropped);
     free(port);
 }
 

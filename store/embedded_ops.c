@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control_text.h"
+#include "embedded_export.h"
 #include "record.h"
 #include "rules.h"
 #include "store_ops.h"
@@ -226,6 +227,11 @@ bool embedded_execute(struct embedded_ops *ops, struct store_call *call) {
         return audit(ops, (struct store_audit *)(void *)call);
     case CALL_ASSERT:
         return put_back(ops, (struct store_assert *)(void *)call);
+    case CALL_EXPORT:
+        return embedded_export(ops, (struct store_export *)(void *)call);
+    case CALL_CLEAR:
+        call->result = STORE_OK;
+        return sql_clear(ops->sql);
     case CALL_KINDS:
         break;
     }

@@ -191,16 +191,32 @@ static uint64_t ms_until(uint64_t end_us, uint64_t now_us) {
     return end_us > now_us ? (end_us - now_us + 999) / 1000 : 0;
 }
 
-static struct known_copy *copy_one(const struct entry *e, uint64_t now_us) {
-    size_t len = e->source_len + e->id_len + e->entity_len;
-    struct known_copy *copy = calloc(1, sizeof(*copy) + len + 1);
+static struct slice put_text(char **at, struct slice from) {
+    if (from.len)
+        memcpy(*at, from.ptr, from.len);
+    *at += from.len;
+    return slice(*at - from.len, from.len);
+}
+
+struct known_copy *known_copy_new(struct slice source, struct slice id, struct slice entity) {
+    struct known_copy *copy = calloc(1, sizeof(*copy) + source.len + id.len + entity.len + 1);
     if (!copy)
         return NULL;
-    memcpy(copy->text, e->text, len);
+    char *at = copy->text;
+    copy->call.source = put_text(&at, source);
+    copy->call.id = put_text(&at, id);
+    copy->call.entity = put_text(&at, entity);
+    return copy;
+}
+
+static struct known_copy *copy_one(const struct entry *e, uint64_t now_us) {
+    struct slice source = slice(e->text, e->source_len);
+    struct slice id = slice(e->text + e->source_len, e->id_len);
+    struct slice entity = slice(e->text + e->source_len + e->id_len, e->entity_len);
+    struct known_copy *copy = known_copy_new(source, id, entity);
+    if (!copy)
+        return NULL;
     struct store_assert *c = &copy->call;
-    c->source = slice(copy->text, e->source_len);
-    c->id = slice(copy->text + e->source_len, e->id_len);
-    c->entity = slice(copy->text + e->source_len + e->id_len, e->entity_len);
     c->side = e->side;
     c->pin = e->leg.role == ROLE_OWNER ? e->side : side_other(e->side);
     c->at_wall_us = e->at_wall_us;

@@ -35,6 +35,8 @@ void known_dropped(struct known *known, struct slice source, struct slice id, en
 /* The oldest first; spans are counted from now. *ret_left: ended legs that have left since the last
  * known_forget_left. False: no memory. */
 MUST_CHECK bool known_copy(struct known *known, struct known_copy **ret, uint64_t *ret_left);
+/* An empty one for that leg; NULL: no memory. */
+MUST_CHECK struct known_copy *known_copy_new(struct slice source, struct slice id, struct slice entity);
 void known_copy_free(struct known_copy *list);
 void known_forget_left(struct known *known);
 

@@ -36,8 +36,9 @@ static void tick_soon(struct redis_client *c) {
 
 /* ---- answering ---- */
 
-static void answer(struct redis_client *c, struct store_call *call) {
-    c->open--;
+/* What an answer, of Redis or of the local store, says about legs. */
+static void learn(void *arg, struct store_call *call) {
+    struct redis_client *c = arg;
     if (call->kind == CALL_FINISH && call->result == STORE_STALE) {
         struct store_finish *f = (struct store_finish *)(void *)call;
         known_dropped(c->shared->known, f->source, f->id, f->side, f->token.text);
@@ -46,6 +47,11 @@ static void answer(struct redis_client *c, struct store_call *call) {
     } else if (call->kind == CALL_RENEW && call->result == STORE_OK) {
         known_renewed(c->shared->known, (struct store_renew *)(void *)call);
     }
+}
+
+static void answer(struct redis_client *c, struct store_call *call) {
+    c->open--;
+    learn(c, call);
     call->done(call);
 }
 
@@ -94,9 +100,11 @@ static void send_waiting(struct redis_client *c) {
 }
 
 void redis_client_submit(struct redis_client *c, struct store_call *call) {
-    c->open++;
     if (call->kind == CALL_FINISH)
         known_finished(c->shared->known, (struct store_finish *)(void *)call);
+    if (c->port && c->state != REDIS_READY && failover_submit(c->shared->failover, c->port, call))
+        return;
+    c->open++;
     if (c->open > REDIS_OPEN_MAX)
         refuse(c, call);
     else if (c->state == REDIS_READY)
@@ -125,7 +133,6 @@ void redis_client_state(struct redis_client *c, enum redis_state state) {
     if (state == REDIS_READY) {
         c->backoff_us = REDIS_BACKOFF_MIN_US;
         c->beat_us = clock_mono_us();
-        redis_shared_ready(c->shared, true);
         redis_client_trouble(c, "", 0);
         send_waiting(c);
     } else if (state == REDIS_AWAY) {
@@ -198,10 +205,10 @@ static void take_call(struct redis_client *c, struct store_call *call, const str
         return;
     }
     wait_list(c, call);
-    if (said == SAID_LATER) {
+    if (said == SAID_LATER && !c->port) {
         c->retry_us = clock_mono_us() + REDIS_RETRY_US;
         tick_soon(c);
-    } else if (said == SAID_ELSEWHERE) {
+    } else if (said == SAID_ELSEWHERE || said == SAID_LATER) {
         c->said_why = true;
         redis_client_lose(c, "Redis refuses calls");
     } else {
@@ -252,6 +259,21 @@ static void beat(struct redis_client *c, uint64_t now_us) {
         redis_client_sent(c, redis_take_ping, NULL);
 }
 
+/* What waits for Redis goes to the local store; mode and percentage are not for one instance to change alone. */
+static void go_local(struct redis_client *c) {
+    struct store_call *call = c->waiting;
+    c->waiting = NULL;
+    c->waiting_end = &c->waiting;
+    while (call) {
+        struct store_call *next = call->next;
+        if (failover_submit(c->shared->failover, c->port, call))
+            c->open--;
+        else
+            refuse(c, call);
+        call = next;
+    }
+}
+
 static void tick(void *arg) {
     struct redis_client *c = arg;
     uint64_t now_us = clock_mono_us();
@@ -267,6 +289,10 @@ static void tick(void *arg) {
         if (c->waiting && now_us >= c->retry_us)
             send_waiting(c);
     }
+    if (c->state == REDIS_PUBLISHING && !c->publishing)
+        redis_greet_enter(c);
+    if (c->port && c->state != REDIS_READY && failover_check(c->shared->failover, c->port, now_us))
+        go_local(c);
     bool idle = c->state == REDIS_READY && !c->open && !flying(c);
     timer_set(c->loop, &c->tick, idle ? REDIS_HEARTBEAT_US : REDIS_TICK_US);
 }
@@ -286,6 +312,13 @@ struct redis_client *redis_client_new(struct redis_shared *shared, struct loop *
     buf_init(&c->scratch, 64 * 1024);
     task_init(&c->refuse, answer_refused, c);
     timer_init(&c->tick, tick, c);
+    if (shared->failover) {
+        c->port = embedded_port_new(failover_store(shared->failover), loop, learn, c);
+        if (!c->port) {
+            free(c);
+            return NULL;
+        }
+    }
     connect_now(c);
     timer_set(loop, &c->tick, REDIS_TICK_US);
     return c;
@@ -296,6 +329,7 @@ void redis_client_free(struct redis_client *c) {
         return;
     c->ending = true;
     redis_client_lose(c, "the client ends");
+    embedded_port_free(c->port);
     for (struct store_call *call = c->waiting; call;) {
         struct store_call *next = call->next;
         refuse(c, call);

@@ -1,8 +1,8 @@
 /* The inside of a client, for the files that make it up. Layer: store.
  *
- *   AWAY ──back-off──▶ CONNECTING ──▶ GREETING ──▶ PUTTING_BACK ──▶ READY
- *    ▲                                   ▲                            │ forgot, functions gone
- *    └──── connection lost, refused ─────┴────────────────────────────┘
+ *   AWAY ──back-off──▶ CONNECTING ──▶ GREETING ──▶ PUTTING_BACK ──▶ PUBLISHING ──▶ READY
+ *    ▲                                   ▲            forgotten        local mode's  │ forgot, functions gone
+ *    └──── connection lost, refused ─────┴───────────────────────────────────────────┘
  *
  * A call is either in `waiting` (to be sent when READY) or in flight. Every command in flight has a place in the
  * ring, in the order sent: Redis answers in that order. */
@@ -17,6 +17,8 @@
 #include <pointsman/loop.h>
 #include <pointsman/store.h>
 
+#include "embedded.h"
+#include "embedded_export.h"
 #include "known.h"
 #include "redis_client.h"
 #include "redis_cmd.h"
@@ -36,7 +38,7 @@ struct redisReply;
 #define REDIS_BACKOFF_MIN_US 20000
 #define REDIS_BACKOFF_MAX_US 1000000
 
-enum redis_state { REDIS_AWAY = 0, REDIS_CONNECTING, REDIS_GREETING, REDIS_PUTTING_BACK, REDIS_READY };
+enum redis_state { REDIS_AWAY = 0, REDIS_CONNECTING, REDIS_GREETING, REDIS_PUTTING_BACK, REDIS_PUBLISHING, REDIS_READY };
 
 typedef void redis_take(struct redis_client *client, struct store_call *call, const struct redisReply *reply);
 
@@ -70,7 +72,12 @@ struct redis_client {
     struct known_copy *put_back_next; /* … and what is not yet sent */
     unsigned put_back_flying;
     uint64_t put_back_written;
+    uint64_t put_back_refused;        /* another token has the leg: both may have run */
     uint64_t put_back_left;
+    struct embedded_port *port; /* of the local store; NULL: there is none */
+    struct store_export export; /* the local store's while export_busy */
+    bool export_busy;
+    bool publishing; /* PUBLISHING: this client does it; else it waits for the one that does */
     struct flight flights[REDIS_FLIGHTS];
 };
 
@@ -81,10 +88,16 @@ void redis_client_lose(struct redis_client *c, const char *why);
 void redis_client_sent(struct redis_client *c, redis_take *take, struct store_call *call);
 void redis_client_trouble(struct redis_client *c, const char *text, size_t len);
 
-/* redis_greet.c: from connected, or from READY where Redis forgot something, to READY. */
+/* redis_greet.c, redis_put_back.c: from connected, or from READY where Redis forgot something, to READY. */
 void redis_greet(struct redis_client *c);
 void redis_greet_again(struct redis_client *c);
+/* False: an error, and the connection ends with it. */
+bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply);
+/* After the greeting: what is known is put where it is missing. */
+void redis_put_back(struct redis_client *c);
 void redis_greet_stop(struct redis_client *c); /* the connection is gone */
+/* Looks again whether another client has published. */
+void redis_greet_enter(struct redis_client *c);
 void redis_take_ping(struct redis_client *c, struct store_call *call, const struct redisReply *reply);
 
 #endif

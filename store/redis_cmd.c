@@ -265,6 +265,8 @@ static void build_call(struct build *b, const char *incarnation, const struct st
     case CALL_ASSERT:
         put_back(b, c);
         return;
+    case CALL_EXPORT:
+    case CALL_CLEAR:
     case CALL_KINDS:
         return;
     }

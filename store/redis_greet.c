@@ -1,4 +1,4 @@
-/* The greeting: who we are, the functions, the incarnation; then what is known is put back where it is missing. */
+/* The greeting: who we are, whether writes are taken, the functions, the incarnation. */
 #include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "control_text.h"
 #include "redis_client_int.h"
 
-static redis_take take_greeting, take_memory, take_loaded, take_incarnation, take_put_back;
+static redis_take take_greeting, take_memory, take_loaded, take_incarnation;
 
 static void ask(struct redis_client *c, redis_take *take, bool built) {
     if (!built) {
@@ -23,14 +23,21 @@ static void say(struct redis_client *c, redis_take *take, const struct slice *wo
     ask(c, take, redis_cmd_words(words, count, &c->link.out));
 }
 
-/* False: the greeting ends here, with the connection. */
-static bool accepted(struct redis_client *c, const struct redisReply *reply) {
+bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply) {
     if (reply->type != REDIS_REPLY_ERROR)
         return true;
     redis_client_trouble(c, reply->str, reply->len);
     c->said_why = true;
     redis_client_lose(c, "Redis refused the greeting");
     return false;
+}
+
+/* Where this process can go on alone, a Redis that takes no writes is none: out of memory, a replica. */
+static void ask_for_a_write(struct redis_client *c) {
+    char key[sizeof(c->shared->names.prefix) + 16];
+    snprintf(key, sizeof(key), "%sprobe", c->shared->names.prefix);
+    const struct slice words[] = {slice_of("SET"), slice_of(key), slice_of("1"), slice_of("PX"), slice_of("1000")};
+    say(c, take_greeting, words, ARRAY_LEN(words));
 }
 
 /* All of these are sent at once: their answers carry nothing but a refusal. */
@@ -52,6 +59,8 @@ void redis_greet(struct redis_client *c) {
     say(c, take_greeting, name, 3);
     const struct slice info[] = {slice_of("INFO"), slice_of("memory")};
     say(c, take_memory, info, 2);
+    if (s->failover)
+        ask_for_a_write(c);
     ask(c, take_loaded, redis_cmd_load(&s->names, &c->link.out));
 }
 
@@ -64,13 +73,13 @@ void redis_greet_again(struct redis_client *c) {
 
 static void take_greeting(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
     (void)call;
-    (void)accepted(c, reply);
+    redis_greet_accepted(c, reply);
 }
 
 /* Evicted records would be claimed again. Not fatal: memory may never fill. */
 static void take_memory(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
     (void)call;
-    if (!accepted(c, reply) || reply->type != REDIS_REPLY_STRING)
+    if (!redis_greet_accepted(c, reply) || reply->type != REDIS_REPLY_STRING)
         return;
     bool unlimited = strstr(reply->str, "\nmaxmemory:0\r") != NULL;
     bool kept = strstr(reply->str, "maxmemory_policy:noeviction") != NULL;
@@ -82,49 +91,14 @@ static void take_memory(struct redis_client *c, struct store_call *call, const s
 static void take_loaded(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
     (void)call;
     bool there = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "already exists");
-    if (!there && !accepted(c, reply))
+    if (!there && !redis_greet_accepted(c, reply))
         return;
     ask(c, take_incarnation, redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
 }
 
-static void ready(struct redis_client *c) {
-    redis_client_state(c, REDIS_READY);
-}
-
-static void put_back_more(struct redis_client *c) {
-    while (c->put_back_next && c->put_back_flying < REDIS_PUT_BACK_MAX) {
-        struct known_copy *copy = c->put_back_next;
-        copy->call.call.kind = CALL_ASSERT;
-        if (!redis_cmd(&c->shared->names, c->incarnation, &copy->call.call, &c->scratch, &c->link.out)) {
-            redis_client_lose(c, "no memory");
-            return;
-        }
-        c->put_back_next = copy->next;
-        c->put_back_flying++;
-        redis_client_sent(c, take_put_back, NULL);
-    }
-    if (c->put_back_flying)
-        return;
-    redis_shared_put_back(c->shared, c->incarnation, c->put_back_written, c->put_back_left);
-    known_forget_left(c->shared->known);
-    redis_greet_stop(c);
-    ready(c);
-}
-
-static void take_put_back(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
-    (void)call;
-    if (!accepted(c, reply))
-        return;
-    c->put_back_flying--;
-    /* "K 1": it was missing. "S": another token has the leg by now, so that both may have run. */
-    if (reply->type == REDIS_REPLY_STRING && strcmp(reply->str, "K 0") != 0)
-        c->put_back_written++;
-    put_back_more(c);
-}
-
 static void take_incarnation(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
     (void)call;
-    if (!accepted(c, reply))
+    if (!redis_greet_accepted(c, reply))
         return;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
         reply->element[1]->type != REDIS_REPLY_INTEGER || reply->element[0]->len >= sizeof(c->incarnation)) {
@@ -135,34 +109,16 @@ static void take_incarnation(struct redis_client *c, struct store_call *call, co
     control_copy(slice_of(text), c->incarnation, sizeof(c->incarnation));
     bool missing = redis_shared_met(c->shared, text, (uint64_t)reply->element[1]->integer);
     if (!missing) {
-        ready(c);
+        redis_greet_enter(c);
         return;
     }
-    redis_client_state(c, REDIS_PUTTING_BACK);
-    if (!known_copy(c->shared->known, &c->put_back, &c->put_back_left)) {
-        redis_client_lose(c, "no memory");
-        return;
-    }
-    /* After a restart the old records may well be there: then only what was missing counts. */
-    if (strstr(text, " restarted"))
-        c->put_back_left = 0;
-    c->put_back_next = c->put_back;
-    put_back_more(c);
-}
-
-void redis_greet_stop(struct redis_client *c) {
-    known_copy_free(c->put_back);
-    c->put_back = NULL;
-    c->put_back_next = NULL;
-    c->put_back_flying = 0;
-    c->put_back_written = 0;
-    c->put_back_left = 0;
+    redis_put_back(c);
 }
 
 void redis_take_ping(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
     (void)call;
     if (reply->type == REDIS_REPLY_ERROR) {
-        if (!accepted(c, reply))
+        if (!redis_greet_accepted(c, reply))
             return;
     }
     if (reply->type != REDIS_REPLY_STRING || strcmp(reply->str, c->incarnation) != 0)

@@ -37,6 +37,7 @@ struct redis_shared *redis_shared_new(const struct conf *conf, struct err *err) 
     s->names.remember_ms = conf->remember_ms;
     s->names.sticky_ms = conf->sticky_ms;
     s->db = conf->redis_db;
+    s->away_since_us = clock_mono_us();
     s->known = known_new();
     if (!s->known || !copy_text(&s->user, conf->redis_user) || !copy_text(&s->password, conf->redis_password)) {
         err_set(err, "no memory for the Redis store");
@@ -54,6 +55,7 @@ failed:
 void redis_shared_free(struct redis_shared *s) {
     if (!s)
         return;
+    failover_free(s->failover);
     redis_place_free(s->place);
     known_free(s->known);
     free(s->user);
@@ -64,6 +66,7 @@ void redis_shared_free(struct redis_shared *s) {
 
 void redis_shared_state(struct redis_shared *s, struct store_state *ret) {
     uint64_t now_us = clock_mono_us();
+    ret->local = s->failover && failover_is_local(s->failover);
     pthread_mutex_lock(&s->lock);
     bool held = now_us < s->hold_end_us;
     ret->up = s->ready && !held && !s->problem[0];
@@ -83,6 +86,22 @@ void redis_shared_state(struct redis_shared *s, struct store_state *ret) {
 void redis_shared_ready(struct redis_shared *s, bool ready) {
     pthread_mutex_lock(&s->lock);
     s->ready += ready ? 1 : (unsigned)-1;
+    if (!s->ready)
+        s->away_since_us = clock_mono_us();
+    pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t redis_shared_away_us(struct redis_shared *s, uint64_t now_us) {
+    pthread_mutex_lock(&s->lock);
+    uint64_t away_us = s->ready || now_us < s->away_since_us ? 0 : now_us - s->away_since_us;
+    pthread_mutex_unlock(&s->lock);
+    return away_us;
+}
+
+void redis_shared_published(struct redis_shared *s, uint64_t published, uint64_t lost) {
+    pthread_mutex_lock(&s->lock);
+    s->published += published;
+    s->lost += lost;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -11,6 +11,7 @@
 #include <pointsman/err.h>
 #include <pointsman/store.h>
 
+#include "failover.h"
 #include "known.h"
 #include "redis_cmd.h"
 #include "redis_place.h"
@@ -22,10 +23,12 @@ struct redis_shared {
     char *user;
     char *password;
     uint32_t db;
+    struct failover *failover; /* when_down: local; else NULL */
     pthread_mutex_t lock;                     /* what follows */
     char incarnation[REDIS_INCARNATION_MAX];  /* the last that any client saw; empty: none yet */
     char put_back[REDIS_INCARNATION_MAX];     /* the incarnation that has what is known */
     unsigned ready;                           /* clients whose connection is */
+    uint64_t away_since_us;                   /* monotonic: when the last of them left */
     uint64_t hold_end_us;                     /* monotonic: claims are held until then */
     uint64_t forgot;
     uint64_t lost;
@@ -39,6 +42,8 @@ MUST_CHECK struct redis_shared *redis_shared_new(const struct conf *conf, struct
 void redis_shared_free(struct redis_shared *s); /* NULL is allowed */
 void redis_shared_state(struct redis_shared *s, struct store_state *ret);
 
+/* How long no client has been ready; 0: one is. */
+uint64_t redis_shared_away_us(struct redis_shared *s, uint64_t now_us);
 /* A client came to or left the ready state. */
 void redis_shared_ready(struct redis_shared *s, bool ready);
 /* Empty: there is none any more. */
@@ -48,6 +53,7 @@ bool redis_shared_troubled(const struct redis_shared *s);
 MUST_CHECK bool redis_shared_met(struct redis_shared *s, const char *incarnation, uint64_t hold_ms);
 /* It was: `written` legs were missing. */
 void redis_shared_put_back(struct redis_shared *s, const char *incarnation, uint64_t written, uint64_t left);
+void redis_shared_published(struct redis_shared *s, uint64_t published, uint64_t lost);
 /* True for the first to ask. */
 MUST_CHECK bool redis_shared_warn_once(struct redis_shared *s);
 

@@ -140,11 +140,13 @@ static void grant(struct records *r, uint64_t now_us, uint64_t until_us, struct 
     e->why = c->why;
     e->digest = c->digest;
     put_leg(&e->legs[side], c, ROLE_OWNER, from, r->entity.gen, until_us);
-    if (c->shadow && other->state == LEG_ABSENT)
+    bool shadow = c->shadow && other->state == LEG_ABSENT;
+    if (shadow)
         put_leg(other, c, ROLE_SHADOW, FROM_WANT, r->entity.gen, until_us);
     r->has_event = true;
     r->event_changed = true;
     answer_leg(c, STORE_GRANTED, side, e);
+    c->ret_shadow = shadow;
 }
 
 void rules_claim(struct records *r, uint64_t now_us, struct store_claim *call) {

@@ -10,6 +10,7 @@
 #include <pointsman/clock.h>
 
 #include "embedded.h"
+#include "failover.h"
 #include "lock.h"
 #include "record.h"
 #include "redis_client.h"
@@ -45,14 +46,19 @@ struct store *store_open(const struct conf *conf, struct err *err) {
         store->redis = redis_shared_new(conf, err);
         if (!store->redis)
             goto failed;
-        return store;
+        if (conf->when_down != WHEN_DOWN_LOCAL)
+            return store;
     }
-    if (snprintf(path, sizeof(path), "%s/store.db", conf->directory) >= (int)sizeof(path)) {
+    const char *name = store->redis ? "local.db" : "store.db";
+    if (snprintf(path, sizeof(path), "%s/%s", conf->directory, name) >= (int)sizeof(path)) {
         err_set(err, "store.directory is too long: %s", conf->directory);
         goto failed;
     }
-    store->embedded = embedded_open(path, conf->remember_ms, err);
-    if (!store->embedded)
+    if (store->redis)
+        store->redis->failover = failover_new(path, conf->remember_ms, store->redis, err);
+    else
+        store->embedded = embedded_open(path, conf->remember_ms, err);
+    if (store->redis ? !store->redis->failover : !store->embedded)
         goto failed;
     return store;
 failed:
@@ -99,7 +105,7 @@ struct store_client *store_client_new(struct store *store, struct loop *loop) {
     if (store->redis)
         client->redis = redis_client_new(store->redis, loop);
     else
-        client->port = embedded_port_new(store->embedded, loop);
+        client->port = embedded_port_new(store->embedded, loop, NULL, NULL);
     if (!client->redis && !client->port) {
         free(client);
         return NULL;

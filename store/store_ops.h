@@ -20,6 +20,8 @@ enum call_kind {
     CALL_CONTROL_SET,
     CALL_AUDIT,
     CALL_ASSERT,
+    CALL_EXPORT, /* these two of the embedded store only: embedded_export.h */
+    CALL_CLEAR,
     CALL_KINDS
 };
 

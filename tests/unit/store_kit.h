@@ -40,7 +40,7 @@ struct kit {
 static inline void kit_directory(struct kit *kit) {
     snprintf(kit->directory, sizeof(kit->directory), "/tmp/pm-store-XXXXXX");
     assert_non_null(mkdtemp(kit->directory));
-    snprintf(kit->socket, sizeof(kit->socket), "%s/redis.sock", kit->directory);
+    snprintf(kit->socket, sizeof(kit->socket), "%.63s/redis.sock", kit->directory);
 }
 
 /* Until someone listens; fails after ten seconds. */
@@ -136,7 +136,7 @@ static inline void kit_remove(struct kit *kit) {
                                         "local.db-shm", "lock", "redis.sock", "dump.rdb"};
     char path[128];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%s/%s", kit->directory, names[i]);
+        snprintf(path, sizeof(path), "%.63s/%s", kit->directory, names[i]);
         unlink(path);
     }
     rmdir(kit->directory);

@@ -97,7 +97,7 @@ static void percentages_come_as_numbers_or_text(void **state) {
         {"{\"percentage\":0.1}", true, true, 1000},
         {"{\"percentage\":33.3333}", true, true, 333333},
         {"{\"percentage\":1e2}", true, true, 1000000},
-        {"{\"percentage\":\" 12.5 % \"}", false, false, 0},
+        {"{\"percentage\":\" 12.5 % \"}", true, true, 125000},
         {"{\"percentage\":\"12.5%\"}", true, true, 125000},
         {"{\"percentage\":100.1}", false, false, 0},
         {"{\"percentage\":-1}", false, false, 0},
