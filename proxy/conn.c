@@ -62,11 +62,13 @@ void conn_close(struct conn *c, enum conn_end why) {
         delivery_detach(d);
 }
 
+static bool is_full(const struct conn *c) {
+    return (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
+}
+
 /* The wish to read follows from the state alone. */
 bool conn_watch(struct conn *c) {
-    bool full =
-        (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
-    int what = (c->eof || full ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
+    int what = (c->eof || is_full(c) ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
     if (watch_set(&c->watch, what))
         return true;
     conn_close(c, CONN_END_MEMORY);
@@ -110,7 +112,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     http_chunks_init(&c->chunks);
     struct delivery *d = delivery_new(c, &head);
     if (!d)
-        return c->state == CONN_HEAD ? head.size : 0;
+        return head.size;
     c->delivery = d;
     conn_enter(c, CONN_BODY);
     if (head.expect_continue && head.framing != HTTP_NO_BODY && len == head.size)
@@ -235,7 +237,7 @@ void conn_next(struct conn *c) {
 
 static void end_of_input(struct conn *c) {
     if (c->state == CONN_WAIT || c->state == CONN_REPLY ||
-        (c->state == CONN_HEAD && buf_len(&c->out))) {
+        (c->state == CONN_HEAD && (buf_len(&c->out) || c->resume.queued))) {
         c->eof = true; /* a half-closed sender still gets its answer */
         (void)conn_watch(c);
         return;
@@ -275,7 +277,7 @@ static ssize_t read_scratch(struct conn *c) {
 }
 
 static void read_some(struct conn *c) {
-    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED; turn++) {
+    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED && !is_full(c); turn++) {
         bool direct = c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left >= DIRECT_MIN;
         size_t wanted = direct ? (size_t)c->left : SCRATCH_LEN;
         ssize_t n = direct ? read_direct(c) : read_scratch(c);
@@ -336,6 +338,7 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) 
     struct conn *c = calloc(1, sizeof *c);
     struct io io = io_plain(fd);
     if (!c) {
+        atomic_fetch_sub(&w->proxy->connections, 1);
         io.ops->close(&io);
         return;
     }

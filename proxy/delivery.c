@@ -37,6 +37,9 @@ static void free_delivery(void *arg) {
         leg_free(&d->legs[side]);
     if (d->at_us[STEP_PARSE] && !d->logged)
         log_decision(d);
+    if (!w->ended) /* what the store may hold is settled by the next boot */
+        for (int role = 0; role < ROLES; role++)
+            attempts_free(w->attempts, d->slots[role]);
     atomic_fetch_sub(&w->proxy->body_bytes, d->charged);
     atomic_fetch_sub(&w->proxy->deliveries, 1);
     metrics_add(w->metrics, METRIC_IN_FLIGHT, 0, 0, 0, -1);
@@ -56,8 +59,11 @@ struct delivery *delivery_hold(struct delivery *d) {
 }
 
 void delivery_drop(struct delivery *d) {
-    if (--d->refs == 0) /* at the end of the turn: callbacks of its legs may still be running */
-        task_later(d->worker->loop, &d->reap);
+    if (--d->refs > 0)
+        return;
+    timer_stop(&d->wait); /* it would ask the store for what is about to be freed */
+    timer_stop(&d->deadline);
+    task_later(d->worker->loop, &d->reap); /* callbacks of its legs may still be running */
 }
 
 static void deadline_came(void *arg) {
@@ -89,11 +95,12 @@ static struct delivery *make(struct conn *c) {
 }
 
 /* What the head alone decides; ANSWER_COUNT: nothing against it. */
-static enum answer judge_head(const struct worker *w, const struct http_head *head, const struct conf_source *source,
-                              char *detail, size_t len) {
+static enum answer judge_head(const struct worker *w, const struct http_head *head,
+                              const struct conf_source *source, char *detail, size_t len) {
     uint64_t limit = w->rules->conf->limit_body;
     if (!source) {
-        snprintf(detail, len, "found %.*s; a source's path must match exactly", SLICE_ARG(head->path));
+        snprintf(detail, len, "found %.*s; a source's path must match exactly",
+                 SLICE_ARG(head->path));
         return ANSWER_PATH;
     }
     if (!slice_is(head->method, "POST")) {
@@ -101,8 +108,8 @@ static enum answer judge_head(const struct worker *w, const struct http_head *he
         return ANSWER_METHOD;
     }
     if (head->framing == HTTP_LENGTH && head->length > limit) {
-        snprintf(detail, len, "Content-Length is %llu, limits.body is %llu bytes", (unsigned long long)head->length,
-                 (unsigned long long)limit);
+        snprintf(detail, len, "Content-Length is %llu, limits.body is %llu bytes",
+                 (unsigned long long)head->length, (unsigned long long)limit);
         return ANSWER_BODY;
     }
     return ANSWER_COUNT;

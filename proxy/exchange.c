@@ -283,7 +283,8 @@ void exchange_init(struct exchange *x, struct pool *pool, const struct exchange_
     x->pool = pool;
     x->ops = ops;
     buf_init(&x->request, request_max);
-    buf_init(&x->in, pool->limits.head);
+    buf_init(&x->in, pool->limits.head +
+                         pool->scratch_len); /* a head cut in two, and what one read brings */
     task_init(&x->later, fail_later, x);
 }
 

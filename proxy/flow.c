@@ -109,6 +109,8 @@ static void explain(struct delivery *d) {
 void delivery_run(struct delivery *d) {
     delivery_hold(d);
     delivery_step(d, STEP_PARSE);
+    if (!timer_is_set(&d->deadline)) /* it passed while the body came in: from now on then */
+        timer_set(d->worker->loop, &d->deadline, (uint64_t)d->source->deadline_ms * 1000);
     d->state = DELIVERY_OVER;
     if (is_authentic(d) && is_identified(d) && is_wanted(d)) {
         d->control = d->worker->control;
@@ -155,7 +157,8 @@ static bool answer_is_there(const struct leg *leg) {
 }
 
 static bool passes_through(const struct leg *leg) {
-    return leg->outcome != OUTCOME_IN_DOUBT && leg->outcome != OUTCOME_UNSENT && leg->status / 100 != 3;
+    return leg->outcome != OUTCOME_IN_DOUBT && leg->outcome != OUTCOME_UNSENT &&
+           leg->status / 100 != 3;
 }
 
 static void stream_end(struct delivery *d, bool whole) {
@@ -171,15 +174,16 @@ static void stream_end(struct delivery *d, bool whole) {
 static void stream(struct delivery *d, struct leg *leg) {
     d->streaming = true;
     answer_stream(d, leg);
-    if (d->streaming && leg->body_over) /* it broke off: never passed on as whole (RFC 9112 §8) */
-        stream_end(d, false);
+    if (d->streaming &&
+        leg->body_over) /* what broke off is never passed on as whole (RFC 9112 §8) */
+        stream_end(d, leg->body_whole);
 }
 
 static void reply(struct delivery *d, struct leg *owner) {
     delivery_step(d, STEP_REPLY);
     if (d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE)
         answer_summary(d);
-    else if (d->conn && passes_through(owner) && !owner->body_whole)
+    else if (d->conn && passes_through(owner) && (!owner->body_whole || buf_len(&owner->overflow)))
         stream(d, owner);
     else
         answer_backend(d, owner);
@@ -199,7 +203,7 @@ static void try_reply(struct delivery *d) {
 }
 
 static bool falls_back(struct delivery *d, const struct leg *leg) {
-    return leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
+    return !d->answered && leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
            d->rules->conf->backends[SIDE_NEW].fallback;
 }
 
@@ -233,6 +237,8 @@ void flow_leg_recorded(struct leg *leg) {
             reply(d, leg);
             return;
         }
+        if (leg->x.paused && !d->streaming)
+            leg_cut(leg); /* nobody waits for the rest */
     } else {
         log_leg(leg);
     }
@@ -248,7 +254,8 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
             exchange_pause(&leg->x);
         return;
     }
-    if (buf_append_slice(&leg->answer, piece))
+    bool in_order = buf_len(&leg->overflow) == 0 && leg->discarded == 0;
+    if (in_order && buf_append_slice(&leg->answer, piece))
         return;
     if (wants_stream(d, leg)) {
         if (!buf_append_slice(&leg->overflow, piece))

@@ -77,6 +77,8 @@ static bool start_probes(struct proxy *p) {
 /* Mode and percentage are known as far as they can be: from here on events are taken. */
 static void open_workers(struct proxy *p) {
     const struct conf *conf = p->rules->conf;
+    if (p->worker_count == 0)
+        return; /* the process ends */
     p->open = true;
     for (unsigned i = 0; i < p->worker_count; i++)
         worker_tell_open(p->workers[i]);
@@ -152,6 +154,8 @@ void proxy_stop(struct proxy *p) {
     for (unsigned i = 0; i < p->worker_count; i++)
         worker_free(p->workers[i]);
     free(p->workers);
+    p->workers = NULL;
+    p->worker_count = 0; /* what the store answers below tells nobody any more */
     for (int side = 0; side < SIDES; side++)
         probe_free(p->probes[side]);
     if (p->client)

@@ -209,7 +209,7 @@ static void set_done(struct store_call *call) {
     }
     tell_first(s);
     timer_set(s->proxy->loop, &s->poll,
-              TAILQ_EMPTY(&s->changes) && call->result == STORE_OK ? POLL_US : 1);
+              TAILQ_EMPTY(&s->changes) && call->result != STORE_STALE ? POLL_US : 1);
 }
 
 /* ---- judging what the store holds ---- */
