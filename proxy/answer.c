@@ -121,6 +121,8 @@ void answer_early(struct conn *c, enum answer answer, unsigned status, const cha
 
 /* Takes the connection and answers with the body; the event may be gone afterwards unless held. */
 static void finish(struct delivery *d, enum answer answer, unsigned status, struct buf *body) {
+    if (d->answered)
+        return;
     told(d->worker, d, answer, status);
     struct conn *c = delivery_take_conn(d);
     if (c) {

@@ -11,6 +11,8 @@
 #include "shared.h"
 #include "worker.h"
 
+#define BODY_FIRST (64 * 1024) /* bytes of room made at the head; more comes as the body does */
+
 static const struct conf_source *find_source(const struct conf *conf, struct slice path,
                                              unsigned *ret_index) {
     for (unsigned i = 0; i < conf->source_count; i++)
@@ -126,10 +128,11 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
         return NULL;
     }
     struct delivery *d = make(c);
-    if (d) {
+    if (d && buf_reserve(&d->head, head->size + 512)) {
         d->source = &d->rules->conf->sources[index];
         d->source_index = index;
-        size_t room = head->framing == HTTP_LENGTH ? (size_t)head->length : 16 * 1024;
+        bool small = head->framing == HTTP_LENGTH && head->length < BODY_FIRST;
+        size_t room = small ? (size_t)head->length : BODY_FIRST;
         if (delivery_charge(d, room) && forward_keep(d, head, c->peer))
             d->body = blob_new(room);
     }

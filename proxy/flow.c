@@ -28,7 +28,7 @@
 /* ---- verify, identify, filter, decide ---- */
 
 static bool is_authentic(struct delivery *d) {
-    enum verify v = d->ambiguous ? VERIFY_MALFORMED
+    enum verify v = d->two_signatures ? VERIFY_MALFORMED
                                  : verify(d->rules->verifiers[d->source_index], d->signature,
                                           blob_slice(d->body));
     delivery_step(d, STEP_VERIFY);
@@ -41,6 +41,10 @@ static bool is_authentic(struct delivery *d) {
 
 static bool is_identified(struct delivery *d) {
     struct err err = {""};
+    if (d->ambiguous) {
+        answer_problem(d, ANSWER_EVENT, "a header that identifies the event stands twice");
+        return false;
+    }
     enum identify r =
         identify_github(d->worker->json, d->source, &d->headers, blob_slice(d->body), &d->id, &err);
     delivery_step(d, STEP_IDENTIFY);

@@ -145,7 +145,7 @@ void proxy_drain(struct proxy *p) {
 }
 
 bool proxy_is_idle(struct proxy *p) {
-    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0;
+    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0 && atomic_load(&p->connections) == 0;
 }
 
 void proxy_stop(struct proxy *p) {

@@ -20,7 +20,7 @@ struct proxy;
 MUST_CHECK struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop, struct err *err);
 /* Readiness off, listeners closed, idle connections closed; what is in flight may finish. Any thread. */
 void proxy_drain(struct proxy *proxy);
-/* True once nothing is in flight. Any thread. */
+/* True once nothing is in flight and every answer is out. Any thread. */
 bool proxy_is_idle(struct proxy *proxy);
 /* Ends the workers and frees everything; what is still in flight is cut off and settled by the next boot. The loop's
  * thread has ended or is the caller. */
