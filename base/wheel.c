@@ -142,8 +142,6 @@ void wheel_run(struct wheel *w, uint64_t now_us) {
         advance(w, next);
         tail = collect_slot(w, tail);
     }
-    if (w->tick <= now)
-        advance(w, now + 1);
     w->next = find_next(w);
     while (w->due) {
         struct timer *t = w->due;

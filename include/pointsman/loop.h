@@ -13,9 +13,11 @@ struct loop;
 struct event;
 
 MUST_CHECK struct loop *loop_new(void); /* NULL: no memory or descriptors */
-void loop_free(struct loop *loop);      /* runs what was put off; posted messages not run are dropped */
-void loop_run(struct loop *loop);       /* until loop_stop */
-void loop_stop(struct loop *loop);
+/* Runs what was put off, stops all timers; watches must be stopped, those who post must be gone;
+ * messages not run are dropped. NULL is allowed. */
+void loop_free(struct loop *loop);
+void loop_run(struct loop *loop);  /* until loop_stop, also one asked for before */
+void loop_stop(struct loop *loop); /* after this turn and its tasks */
 uint64_t loop_now_us(const struct loop *loop); /* monotonic, read once a turn */
 
 /* ---- descriptors: level-triggered, persistent; changing to what is set already costs nothing ---- */
@@ -33,7 +35,7 @@ void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *
 MUST_CHECK bool watch_set(struct watch *w, int what);
 void watch_stop(struct watch *w); /* idempotent; the descriptor is the caller's to close, afterwards */
 
-/* ---- timers: a wheel, a few ms coarse, O(1) to set and stop; never early ---- */
+/* ---- timers: a wheel, a few ms coarse, O(1) to set and stop; never early, up to 10 ms late ---- */
 struct timer {
     struct timer *next;
     struct timer **prev; /* NULL: not set */

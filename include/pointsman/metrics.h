@@ -37,10 +37,11 @@ void metrics_add(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, u
 void metrics_set(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c, int64_t value);
 void metrics_observe_us(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c, uint64_t us);
 
-/* Sums over threads; any thread may ask. */
+/* Sums over threads, of gauges too: each thread sets its own share. Any thread may ask. */
 int64_t metrics_value(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c);
 uint64_t metrics_count(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c); /* histogram */
-/* Upper bound of the bucket the quantile (0..1) falls in, µs; 0: no samples. */
+/* Upper bound of the bucket the quantile (0..1) falls in, µs; 0: no samples. At most
+ * 120 s, which stands for everything longer. */
 uint64_t metrics_quantile_us(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c, double q);
 
 /* Prometheus text format 0.0.4, every label combination (also those at 0). False: out is full. */

@@ -46,7 +46,7 @@ static void commas_stand_between_members_only(void **state) {
     buf_free(&b);
 }
 
-static void numbers_keep_their_limits(void **state) {
+static void integers_keep_their_limits(void **state) {
     (void)state;
     struct buf b;
     struct jsonw w;
@@ -56,14 +56,45 @@ static void numbers_keep_their_limits(void **state) {
     jsonw_u64(&w, "b", UINT64_MAX);
     jsonw_i64(&w, "c", INT64_MIN);
     jsonw_i64(&w, "d", INT64_MAX);
-    jsonw_f64(&w, "e", 0.125, 2);
-    jsonw_f64(&w, "f", -2.0, 0);
-    jsonw_f64(&w, "g", NAN, 2);
-    jsonw_f64(&w, "h", INFINITY, 2);
     jsonw_end(&w);
     assert_text(&b, "{\"a\":0,\"b\":18446744073709551615,\"c\":-9223372036854775808,"
-                    "\"d\":9223372036854775807,\"e\":0.12,\"f\":-2,\"g\":null,\"h\":null}");
+                    "\"d\":9223372036854775807}");
     buf_free(&b);
+}
+
+static void fractions_are_rounded_to_their_decimals(void **state) {
+    (void)state;
+    static const struct {
+        double value;
+        int decimals;
+        const char *text;
+    } cases[] = {
+        {0, 0, "0"},
+        {0, 3, "0.000"},
+        {0.126, 2, "0.13"},
+        {-2.0, 0, "-2"},
+        {-0.0004, 3, "0.000"},
+        {-12.5, 1, "-12.5"},
+        {0.05, 4, "0.0500"},
+        {99.9996, 3, "100.000"},
+        {1.5, 9, "1.500000000"},
+        {999999999999.0, 6, "999999999999.000000"},
+        {1e15, 1, "1000000000000000.0"},
+        {NAN, 2, "null"},
+        {INFINITY, 2, "null"},
+        {-INFINITY, 2, "null"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf b;
+        struct jsonw w;
+        buf_init(&b, 4096);
+        jsonw_begin(&w, &b);
+        jsonw_f64(&w, "k", cases[i].value, cases[i].decimals);
+        struct slice got = slice(buf_at(&b) + 5, buf_len(&b) - 5);
+        if (!slice_is(got, cases[i].text))
+            fail_msg("%s: %.*s", cases[i].text, SLICE_ARG(got));
+        buf_free(&b);
+    }
 }
 
 #define BAD "\xef\xbf\xbd"
@@ -166,7 +197,8 @@ static void a_full_buffer_is_reported_and_never_passed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_stand_between_members_only),
-        cmocka_unit_test(numbers_keep_their_limits),
+        cmocka_unit_test(integers_keep_their_limits),
+        cmocka_unit_test(fractions_are_rounded_to_their_decimals),
         cmocka_unit_test(strings_are_escaped_and_repaired),
         cmocka_unit_test(a_nul_byte_inside_is_escaped),
         cmocka_unit_test(any_bytes_become_json_that_jansson_reads),

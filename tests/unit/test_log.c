@@ -1,6 +1,7 @@
 /* The log: shape of a line, whole lines only, drops counted, nobody held up. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -201,6 +202,26 @@ static void a_reader_that_does_not_read_costs_lines_but_holds_nobody_up(void **s
     assert_int_equal(lines + dropped, LINES);
 }
 
+static void lines_stay_whole_where_the_ring_wraps(void **state) {
+    (void)state;
+    uint64_t before = log_dropped();
+    assert_true(log_start(ends[1], LOG_INFO, 1000));
+    start_reading();
+    for (int i = 0; i < LINES; i++) {
+        log_say(LOG_INFO, "wrap", "%d", i);
+        sched_yield();
+    }
+    log_stop();
+    finish_reading();
+    uint64_t lines = 0;
+    for (json_t *line = next_line(); line; line = next_line()) {
+        lines++;
+        json_decref(line);
+    }
+    assert_int_equal(lines + log_dropped() - before, LINES);
+    assert_true(lines > 20);
+}
+
 static void without_a_writer_a_line_is_written_at_once(void **state) {
     (void)state;
     int saved = dup(STDERR_FILENO);
@@ -278,6 +299,7 @@ int main(void) {
         WITH_PIPE(a_line_too_long_is_replaced_by_a_short_one),
         WITH_PIPE(stop_writes_all_lines_in_each_threads_order),
         WITH_PIPE(a_reader_that_does_not_read_costs_lines_but_holds_nobody_up),
+        WITH_PIPE(lines_stay_whole_where_the_ring_wraps),
         WITH_PIPE(a_reader_gone_is_counted_and_survived),
         WITH_PIPE(a_second_start_is_refused),
         WITH_PIPE(stop_gives_up_on_a_reader_that_never_reads),

@@ -83,6 +83,19 @@ static void a_timer_fires_within_one_tick_and_never_early(void **state) {
     }
 }
 
+static void a_timer_set_to_now_in_a_tick_already_run_fires_in_the_next(void **state) {
+    (void)state;
+    struct probe first, second;
+    probe_init(&first);
+    probe_init(&second);
+    now_us = WHEEL_TICK_US * UINT64_C(1000000000);
+    set(&first.timer, 0);
+    set(&second.timer, 0);
+    sleep_until(now_us + WHEEL_TICK_US);
+    assert_int_equal(first.count, 1);
+    assert_int_equal(second.count, 1);
+}
+
 static void a_time_without_end_never_comes(void **state) {
     (void)state;
     struct probe p;
@@ -226,18 +239,20 @@ static void no_timer_is_early_late_or_lost(void **state) {
         probe_init(&probes[i]);
     for (int step = 0; step < STEPS; step++) {
         size_t i = next_random() % PROBES;
+        probes[i].fired_us = 0;
         if (next_random() % 4 == 0) {
             timer_stop(&probes[i].timer);
             wanted[i] = false;
         } else {
-            probes[i].fired_us = 0;
             set(&probes[i].timer, random_span());
             wanted[i] = true;
         }
-        if (next_random() % 3 == 0)
-            now_us += random_span() >> 4; /* an overslept loop */
-        else
+        if (next_random() % 3 > 0)
             sleep_until(now_us + (random_span() >> 8));
+        else
+            now_us += random_span() >> 4; /* an overslept loop */
+        if (next_random() % 3 == 0)
+            continue; /* more is set before the wheel is run */
         wheel_run(&wheel, now_us);
         check_all(probes);
         for (i = 0; i < PROBES; i++) {
@@ -253,6 +268,7 @@ static void no_timer_is_early_late_or_lost(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_timer_fires_within_one_tick_and_never_early, start),
+        cmocka_unit_test_setup(a_timer_set_to_now_in_a_tick_already_run_fires_in_the_next, start),
         cmocka_unit_test_setup(a_time_without_end_never_comes, start),
         cmocka_unit_test_setup(a_stopped_or_moved_timer_keeps_silent, start),
         cmocka_unit_test_setup(one_of_several_due_may_stop_the_others, start),
