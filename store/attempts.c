@@ -1,4 +1,5 @@
-/* The attempt log: slots in a mapped file; a slot's state is stored last, so that what a killed process left is whole. */
+/* The attempt log: slots in a mapped file; a slot's state is stored last, so that what a killed
+ * process left is whole. */
 #include <pointsman/attempts.h>
 
 #include <dirent.h>
@@ -13,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ATTEMPTS_MAGIC 0x706d6174746c6f67ull
+#define ATTEMPTS_MAGIC   0x706d6174746c6f67ull
 #define ATTEMPTS_VERSION 1
-#define ATTEMPTS_PREFIX "attempts-"
+#define ATTEMPTS_PREFIX  "attempts-"
 
 /* In front of the slots. */
 struct header {
@@ -40,7 +41,8 @@ static size_t file_size(uint64_t slots) {
     return sizeof(struct header) + (size_t)slots * sizeof(struct attempt);
 }
 
-/* The whole file is written once, so that a full disk is found here and not in a store to the mapping. */
+/* The whole file is written once, so that a full disk is found here and not in a store to the
+ * mapping. */
 static void *map_file(const char *path, size_t size, struct err *err) {
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -58,7 +60,8 @@ static void *map_file(const char *path, size_t size, struct err *err) {
     return map;
 }
 
-struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots, struct err *err) {
+struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots,
+                               struct err *err) {
     struct attempts *a = calloc(1, sizeof(*a) + slots * sizeof(a->free_slots[0]));
     if (!a) {
         err_set(err, "no memory for the attempt log");
@@ -66,7 +69,8 @@ struct attempts *attempts_open(const char *directory, unsigned worker, unsigned 
     }
     a->count = slots;
     a->size = file_size(slots);
-    if (snprintf(a->path, sizeof(a->path), "%s/" ATTEMPTS_PREFIX "%u", directory, worker) >= (int)sizeof(a->path)) {
+    if (snprintf(a->path, sizeof(a->path), "%s/" ATTEMPTS_PREFIX "%u", directory, worker) >=
+        (int)sizeof(a->path)) {
         err_set(err, "store.directory is too long: %s", directory);
         free(a);
         return NULL;
@@ -106,9 +110,11 @@ static void keep(char *to, struct slice text, size_t max) {
     to[len] = '\0';
 }
 
-struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id, struct slice entity,
-                               enum side side, enum role role, const struct token *token) {
-    if (!a->free_count || source.len > SOURCE_NAME_MAX || id.len > EVENT_ID_MAX || entity.len > ENTITY_MAX)
+struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id,
+                               struct slice entity, enum side side, enum role role,
+                               const struct token *token) {
+    if (!a->free_count || source.len > SOURCE_NAME_MAX || id.len > EVENT_ID_MAX ||
+        entity.len > ENTITY_MAX)
         return NULL;
     struct attempt *slot = &a->slots[a->free_slots[--a->free_count]];
     slot->side = side;
@@ -126,7 +132,8 @@ struct attempt *attempts_claim(struct attempts *a, struct slice source, struct s
     return slot;
 }
 
-void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence, uint64_t sticky_ms) {
+void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence,
+                      uint64_t sticky_ms) {
     slot->side = side;
     slot->attempt = attempt;
     slot->fence = fence;
@@ -158,25 +165,28 @@ static bool ends(const char *text, size_t room) {
 }
 
 static bool whole(const struct attempt *slot, uint32_t state) {
-    return state <= ATTEMPT_ANSWERED && slot->side < SIDES && slot->role < ROLES && slot->outcome < OUTCOMES &&
-           slot->status <= UINT16_MAX && ends(slot->token, sizeof(slot->token)) &&
-           strlen(slot->token) == TOKEN_LEN && ends(slot->source, sizeof(slot->source)) &&
-           ends(slot->id, sizeof(slot->id)) && ends(slot->entity, sizeof(slot->entity));
+    return state <= ATTEMPT_ANSWERED && slot->side < SIDES && slot->role < ROLES &&
+           slot->outcome < OUTCOMES && slot->status <= UINT16_MAX &&
+           ends(slot->token, sizeof(slot->token)) && strlen(slot->token) == TOKEN_LEN &&
+           ends(slot->source, sizeof(slot->source)) && ends(slot->id, sizeof(slot->id)) &&
+           ends(slot->entity, sizeof(slot->entity));
 }
 
 static bool is_ours(const struct header *h, size_t size) {
     return h->magic == ATTEMPTS_MAGIC && h->version == ATTEMPTS_VERSION &&
-           h->slot_size == sizeof(struct attempt) && h->slot_count <= size / sizeof(struct attempt) &&
-           file_size(h->slot_count) == size;
+           h->slot_size == sizeof(struct attempt) &&
+           h->slot_count <= size / sizeof(struct attempt) && file_size(h->slot_count) == size;
 }
 
-static bool recover_file(int directory, const char *name, void (*found)(const struct attempt *slot, void *arg),
-                         void *arg, unsigned *damaged) {
+static bool recover_file(int directory, const char *name,
+                         void (*found)(const struct attempt *slot, void *arg), void *arg,
+                         unsigned *damaged) {
     struct stat st;
     int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return false;
-    bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size >= sizeof(struct header);
+    bool ok =
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size >= sizeof(struct header);
     size_t size = ok ? (size_t)st.st_size : 0;
     const struct header *map = ok ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     close(fd);
@@ -210,8 +220,8 @@ static DIR *open_directory(const char *directory, struct err *err) {
     return dir;
 }
 
-bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg), void *arg,
-                      unsigned *ret_damaged, struct err *err) {
+bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg),
+                      void *arg, unsigned *ret_damaged, struct err *err) {
     unsigned damaged = 0;
     DIR *dir = open_directory(directory, err);
     if (!dir)
@@ -231,7 +241,8 @@ bool attempts_discard(const char *directory, struct err *err) {
     if (!dir)
         return false;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (is_log(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT) {
+        if (is_log(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0 &&
+            errno != ENOENT) {
             err_set(err, "%s/%s can not be removed: %s", directory, entry->d_name, strerror(errno));
             ok = false;
         }
