@@ -29,9 +29,11 @@ LDLIBS := -levent_core -lcrypto -lhiredis -lxxhash -lsimdjson -lsqlite3 -lyaml -
 LAYERS := admin proxy router store conf base
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))
 LIBS := $(foreach l,$(LAYERS),$(if $(wildcard $(l)/*.c),$(B)/lib$(l).a))
+DEMO := $(patsubst demo/%.c,$(B)/demo/%,$(wildcard demo/*.c))
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all help deps run test unit e2e lint bench fuzz docs clean
+
+.PHONY: all help deps demo run test unit e2e lint bench fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -55,14 +57,57 @@ $(B)/%.o: %.c
 $(B)/%.o: %.cpp
 	@mkdir -p $(@D); echo "  CXX  $<"; $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/demo/%: $(B)/demo/%.o $(LIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
+$(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
+
+$(B)/bench/%: $(B)/bench/%.o $(LIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
+
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
-	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) -lcmocka $(LDLIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
+$(B)/tests/unit/test_cli_args: $(B)/cli/args.o
+$(B)/tests/unit/test_cli_client: $(B)/cli/client.o
 
 deps:
 	@scripts/install-deps
 
+run: deps
+	@$(MAKE) --no-print-directory all demo
+	@demo/run
+
+demo: $(DEMO)
+
+# Everything under ASan and UBSan; what is about threads also under TSan; the release binary as it ships.
+test: deps
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory SAN=address,undefined all unit
+	@$(MAKE) --no-print-directory SAN=thread all
+	@$(MAKE) --no-print-directory e2e
+	@$(MAKE) --no-print-directory SAN=address,undefined e2e
+	@$(MAKE) --no-print-directory SAN=thread e2e T='once parallel steering'
+
 unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
+
+e2e: $(B)/pointsman
+	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman T='$(T)' tests/e2e/run
+
+lint:
+	@scripts/install-deps --lint
+	@for check in scripts/lint/*; do echo "== $$check"; $$check || exit 1; done
+
+bench: all
+	@scripts/install-deps --bench
+	@bench/run
+
+docs: all
+	@$(B)/pointsman check --print-docs > docs/CONFIG.md
+	@$(B)/pointsman check --print-sample > docs/pointsman.sample.yaml
+
+# Coverage-guided, with clang's libFuzzer; the corpora in tests/fuzz/corpus are replayed by the unit tests.
+fuzz:
+	@tests/fuzz/run '$(F)' '$(or $(SECONDS),60)'
 
 clean:
 	rm -rf build

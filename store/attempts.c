@@ -1,11 +1,9 @@
-/* The attempt log: slots in a mapped file; a slot's state is stored last, so that what a killed
- * process left is whole. */
+/* The attempt log: slots in a mapped file; the kernel keeps what was written also when the process is killed. */
 #include <pointsman/attempts.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,239 +12,243 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ATTEMPTS_MAGIC   0x706d6174746c6f67ull
-#define ATTEMPTS_VERSION 1
-#define ATTEMPTS_PREFIX  "attempts-"
+#define MAGIC   "pmattmp1"
+#define PREFIX  "attempts-" /* of a worker that runs */
+#define ASIDE   "left-"     /* of a run that ended; not settled yet */
+#define NAME_LEN 4096
 
-/* In front of the slots. */
 struct header {
-    uint64_t magic;
-    uint32_t version;
+    char magic[8];
     uint32_t slot_size;
-    uint64_t slot_count;
-    uint64_t unused[5];
+    uint32_t slots;
 };
 
 struct attempts {
-    char path[PATH_MAX];
-    struct header *map;
+    char path[NAME_LEN];
     size_t size;
+    struct header *map;
     struct attempt *slots;
-    unsigned count;
-    unsigned free_count;
-    unsigned free_slots[]; /* a stack of indexes */
+    uint32_t *free; /* a stack of indexes */
+    uint32_t free_count;
 };
 
-static size_t file_size(uint64_t slots) {
+static size_t size_for(uint32_t slots) {
     return sizeof(struct header) + (size_t)slots * sizeof(struct attempt);
 }
 
-/* The whole file is written once, so that a full disk is found here and not in a store to the
- * mapping. */
-static void *map_file(const char *path, size_t size, struct err *err) {
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        err_set(err, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    int rc = posix_fallocate(fd, 0, (off_t)size);
-    void *map = rc == 0 ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-    if (map == MAP_FAILED) {
-        err_set(err, "%s: %zu bytes can not be had: %s", path, size, strerror(rc ? rc : errno));
-        unlink(path);
-        map = NULL;
-    }
-    close(fd);
-    return map;
+static struct attempt *slots_of(void *map) {
+    return (struct attempt *)(void *)((char *)map + sizeof(struct header));
 }
 
-struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots,
-                               struct err *err) {
-    struct attempts *a = calloc(1, sizeof(*a) + slots * sizeof(a->free_slots[0]));
-    if (!a) {
-        err_set(err, "no memory for the attempt log");
-        return NULL;
+/* ---- writing ---- */
+
+static bool map_file(struct attempts *a, unsigned slots, struct err *err) {
+    int fd = open(a->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    a->size = size_for(slots);
+    /* Allocated now: a full disk must show here, not as a signal at a write into the map. */
+    int error = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)a->size);
+    if (error == 0) {
+        a->map = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        error = a->map == MAP_FAILED ? errno : 0;
     }
-    a->count = slots;
-    a->size = file_size(slots);
-    if (snprintf(a->path, sizeof(a->path), "%s/" ATTEMPTS_PREFIX "%u", directory, worker) >=
-        (int)sizeof(a->path)) {
-        err_set(err, "store.directory is too long: %s", directory);
+    if (fd >= 0)
+        close(fd);
+    if (error == 0)
+        return true;
+    a->map = NULL;
+    err_set(err, "cannot make the attempt log %s: %s", a->path, strerror(error));
+    return false;
+}
+
+struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots, struct err *err) {
+    struct attempts *a = calloc(1, sizeof *a);
+    if (!a || !(a->free = calloc(slots, sizeof a->free[0]))) {
+        err_set(err, "no memory for an attempt log of %u slots", slots);
         free(a);
         return NULL;
     }
-    a->map = map_file(a->path, a->size, err);
-    if (!a->map) {
+    snprintf(a->path, sizeof a->path, "%s/" PREFIX "%u", directory, worker);
+    if (!map_file(a, slots, err)) {
+        free(a->free);
         free(a);
         return NULL;
     }
-    *a->map = (struct header){.magic = ATTEMPTS_MAGIC,
-                              .version = ATTEMPTS_VERSION,
-                              .slot_size = sizeof(struct attempt),
-                              .slot_count = slots};
-    a->slots = (struct attempt *)(void *)(a->map + 1);
-    for (unsigned i = 0; i < slots; i++)
-        a->free_slots[a->free_count++] = slots - 1 - i;
+    memcpy(a->map->magic, MAGIC, sizeof a->map->magic);
+    a->map->slot_size = sizeof(struct attempt);
+    a->map->slots = slots;
+    a->slots = slots_of(a->map);
+    for (unsigned i = slots; i > 0; i--)
+        a->free[a->free_count++] = i - 1;
     return a;
 }
 
 void attempts_close(struct attempts *a) {
     if (!a)
         return;
-    if (a->free_count == a->count)
+    if (a->free_count == a->map->slots)
         unlink(a->path);
     munmap(a->map, a->size);
+    free(a->free);
     free(a);
 }
 
-static void set_state(struct attempt *slot, enum attempt_state state) {
-    atomic_store_explicit(&slot->state, (uint32_t)state, memory_order_release);
+static void enter(struct attempt *slot, enum attempt_state state) {
+    atomic_store_explicit(&slot->state, state, memory_order_release);
 }
 
-static void keep(char *to, struct slice text, size_t max) {
-    size_t len = text.len < max ? text.len : max;
-    if (len)
-        memcpy(to, text.ptr, len);
-    to[len] = '\0';
+static bool put(char *to, size_t room, struct slice text) {
+    if (text.len >= room)
+        return false;
+    memcpy(to, text.ptr ? text.ptr : "", text.len);
+    to[text.len] = '\0';
+    return true;
 }
 
-struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id,
-                               struct slice entity, enum side side, enum role role,
-                               const struct token *token) {
-    if (!a->free_count || source.len > SOURCE_NAME_MAX || id.len > EVENT_ID_MAX ||
-        entity.len > ENTITY_MAX)
+struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id, struct slice entity,
+                               enum side side, enum role role, const struct token *token) {
+    if (a->free_count == 0)
         return NULL;
-    struct attempt *slot = &a->slots[a->free_slots[--a->free_count]];
+    struct attempt *slot = &a->slots[a->free[a->free_count - 1]];
+    if (!put(slot->source, sizeof slot->source, source) || !put(slot->id, sizeof slot->id, id) ||
+        !put(slot->entity, sizeof slot->entity, entity))
+        return NULL;
+    a->free_count--;
     slot->side = side;
     slot->role = role;
-    slot->attempt = 0;
-    slot->outcome = 0;
-    slot->status = 0;
-    slot->fence = 0;
-    slot->sticky_ms = 0;
-    keep(slot->token, slice_of(token->text), TOKEN_LEN);
-    keep(slot->source, source, SOURCE_NAME_MAX);
-    keep(slot->id, id, EVENT_ID_MAX);
-    keep(slot->entity, entity, ENTITY_MAX);
-    set_state(slot, ATTEMPT_CLAIMED);
+    slot->attempt = slot->outcome = slot->status = 0;
+    slot->fence = slot->sticky_ms = 0;
+    memcpy(slot->token, token->text, sizeof slot->token);
+    enter(slot, ATTEMPT_CLAIMED);
     return slot;
 }
 
-void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence,
-                      uint64_t sticky_ms) {
+void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence, uint64_t sticky_ms) {
     slot->side = side;
     slot->attempt = attempt;
     slot->fence = fence;
     slot->sticky_ms = sticky_ms;
-    set_state(slot, ATTEMPT_CLAIMED);
 }
 
 void attempts_sent(struct attempt *slot) {
-    set_state(slot, ATTEMPT_SENT);
+    enter(slot, ATTEMPT_SENT);
 }
 
 void attempts_answered(struct attempt *slot, enum outcome outcome, uint16_t status) {
     slot->outcome = outcome;
     slot->status = status;
-    set_state(slot, ATTEMPT_ANSWERED);
+    enter(slot, ATTEMPT_ANSWERED);
 }
 
 void attempts_free(struct attempts *a, struct attempt *slot) {
     if (!slot)
         return;
-    set_state(slot, ATTEMPT_FREE);
-    a->free_slots[a->free_count++] = (unsigned)(slot - a->slots);
+    enter(slot, ATTEMPT_FREE);
+    a->free[a->free_count++] = (uint32_t)(slot - a->slots);
 }
 
-/* ---- the next boot ---- */
+/* ---- reading what a run left ---- */
 
 static bool ends(const char *text, size_t room) {
     return memchr(text, '\0', room) != NULL;
 }
 
-static bool whole(const struct attempt *slot, uint32_t state) {
-    return state <= ATTEMPT_ANSWERED && slot->side < SIDES && slot->role < ROLES &&
-           slot->outcome < OUTCOMES && slot->status <= UINT16_MAX &&
-           ends(slot->token, sizeof(slot->token)) && strlen(slot->token) == TOKEN_LEN &&
-           ends(slot->source, sizeof(slot->source)) && ends(slot->id, sizeof(slot->id)) &&
-           ends(slot->entity, sizeof(slot->entity));
+static bool is_sound(const struct attempt *s) {
+    return s->state <= ATTEMPT_ANSWERED && s->side < SIDES && s->role < ROLES && s->outcome < OUTCOMES &&
+           ends(s->source, sizeof s->source) && ends(s->id, sizeof s->id) && ends(s->entity, sizeof s->entity) &&
+           s->source[0] && s->id[0] && s->entity[0] && s->token[TOKEN_LEN] == '\0' && strlen(s->token) == TOKEN_LEN;
 }
 
-static bool is_ours(const struct header *h, size_t size) {
-    return h->magic == ATTEMPTS_MAGIC && h->version == ATTEMPTS_VERSION &&
-           h->slot_size == sizeof(struct attempt) &&
-           h->slot_count <= size / sizeof(struct attempt) && file_size(h->slot_count) == size;
-}
-
-static bool recover_file(int directory, const char *name,
-                         void (*found)(const struct attempt *slot, void *arg), void *arg,
-                         unsigned *damaged) {
-    struct stat st;
-    int fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return false;
-    bool ok =
-        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size >= sizeof(struct header);
-    size_t size = ok ? (size_t)st.st_size : 0;
-    const struct header *map = ok ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-    close(fd);
-    if (map == MAP_FAILED)
-        return false;
-    ok = is_ours(map, size);
-    const struct attempt *slots = (const struct attempt *)(const void *)(map + 1);
-    for (uint64_t i = 0; ok && i < map->slot_count; i++) {
-        uint32_t state = atomic_load_explicit(&slots[i].state, memory_order_acquire);
-        if (state == ATTEMPT_FREE)
+static void read_slots(const struct header *map, void (*found)(const struct attempt *, void *), void *arg,
+                       unsigned *damaged) {
+    const struct attempt *slots = slots_of((void *)map);
+    for (uint32_t i = 0; i < map->slots; i++) {
+        if (slots[i].state == ATTEMPT_FREE)
             continue;
-        if (whole(&slots[i], state))
+        if (is_sound(&slots[i]))
             found(&slots[i], arg);
         else
             (*damaged)++;
     }
-    munmap((void *)(uintptr_t)map, size);
-    return ok;
 }
 
-static bool is_log(const char *name) {
-    uint64_t worker;
-    size_t len = strlen(ATTEMPTS_PREFIX);
-    return strncmp(name, ATTEMPTS_PREFIX, len) == 0 && slice_to_u64(slice_of(name + len), &worker);
+static void read_file(const char *path, void (*found)(const struct attempt *, void *), void *arg, unsigned *damaged) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    struct header *map = MAP_FAILED;
+    if (fd >= 0 && fstat(fd, &st) == 0 && (size_t)st.st_size >= sizeof *map)
+        map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map != MAP_FAILED && memcmp(map->magic, MAGIC, sizeof map->magic) == 0 &&
+        map->slot_size == sizeof(struct attempt) && (size_t)st.st_size == size_for(map->slots))
+        read_slots(map, found, arg, damaged);
+    else
+        (*damaged)++;
+    if (map != MAP_FAILED)
+        munmap(map, (size_t)st.st_size);
+    if (fd >= 0)
+        close(fd);
 }
 
-static DIR *open_directory(const char *directory, struct err *err) {
+struct walk {
+    void (*found)(const struct attempt *slot, void *arg);
+    void *arg;
+    unsigned damaged;
+    unsigned long long stamp;
+};
+
+/* Every file in the directory whose name begins so. */
+static bool each_file(const char *directory, const char *prefix, struct err *err,
+                      void (*visit)(const char *directory, const char *name, struct walk *w), struct walk *w) {
     DIR *dir = opendir(directory);
-    if (!dir)
-        err_set(err, "%s can not be read: %s", directory, strerror(errno));
-    return dir;
+    if (!dir) {
+        err_set(err, "cannot read %s: %s", directory, strerror(errno));
+        return false;
+    }
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            visit(directory, entry->d_name, w);
+    closedir(dir);
+    return true;
 }
 
-bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg),
-                      void *arg, unsigned *ret_damaged, struct err *err) {
-    unsigned damaged = 0;
-    DIR *dir = open_directory(directory, err);
-    if (!dir)
+static void set_aside(const char *directory, const char *name, struct walk *w) {
+    char from[NAME_LEN], to[NAME_LEN];
+    const char *worker = name + strlen(PREFIX);
+    if (strspn(worker, "0123456789") != strlen(worker))
+        return;
+    snprintf(from, sizeof from, "%s/%s", directory, name);
+    snprintf(to, sizeof to, "%s/" ASIDE "%llx-%s", directory, w->stamp, worker);
+    if (rename(from, to) != 0)
+        w->damaged++;
+}
+
+static void read_aside(const char *directory, const char *name, struct walk *w) {
+    char path[NAME_LEN];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    read_file(path, w->found, w->arg, &w->damaged);
+}
+
+static void discard(const char *directory, const char *name, struct walk *w) {
+    char path[NAME_LEN];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    if (unlink(path) != 0)
+        w->damaged++;
+}
+
+bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg), void *arg,
+                      unsigned *ret_damaged, struct err *err) {
+    struct walk w = {.found = found, .arg = arg};
+    random_bytes(&w.stamp, sizeof w.stamp);
+    if (!each_file(directory, PREFIX, err, set_aside, &w) || !each_file(directory, ASIDE, err, read_aside, &w))
         return false;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (is_log(entry->d_name) && !recover_file(dirfd(dir), entry->d_name, found, arg, &damaged))
-            damaged++;
-    }
-    closedir(dir);
-    *ret_damaged = damaged;
+    *ret_damaged = w.damaged;
     return true;
 }
 
 bool attempts_discard(const char *directory, struct err *err) {
-    bool ok = true;
-    DIR *dir = open_directory(directory, err);
-    if (!dir)
+    struct walk w = {0};
+    if (!each_file(directory, ASIDE, err, discard, &w))
         return false;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (is_log(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0 &&
-            errno != ENOENT) {
-            err_set(err, "%s/%s can not be removed: %s", directory, entry->d_name, strerror(errno));
-            ok = false;
-        }
-    }
-    closedir(dir);
-    return ok;
+    if (w.damaged)
+        err_set(err, "cannot remove settled attempt logs (%s*) in %s", ASIDE, directory);
+    return w.damaged == 0;
 }

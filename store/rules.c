@@ -58,8 +58,16 @@ static void finish_anew(struct records *r, uint64_t now_us, const struct store_f
     r->entity_changed = true;
 }
 
+/* A caller whose claim got no answer does not know the side: its token does. */
+static struct leg_record *finish_leg(struct records *r, const struct store_finish *c) {
+    struct leg_record *other = &r->event.legs[side_other(c->side)];
+    bool is_other = r->has_event && other->state != LEG_ABSENT && other->role == c->role &&
+                    same_token(other, c->token.text);
+    return is_other ? other : &r->event.legs[c->side];
+}
+
 void rules_finish(struct records *r, uint64_t now_us, struct store_finish *call) {
-    struct leg_record *leg = &r->event.legs[call->side];
+    struct leg_record *leg = finish_leg(r, call);
     call->call.result = STORE_OK;
     if (!r->has_event || leg->state == LEG_ABSENT) {
         if (call->outcome != OUTCOME_UNSENT)
@@ -76,7 +84,8 @@ void rules_finish(struct records *r, uint64_t now_us, struct store_finish *call)
     leg->status = call->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : call->status;
     rules_lower_open(r, leg);
     r->event_changed = true;
-    if (leg->role == ROLE_OWNER && r->has_entity && r->entity.gen == leg->fence) {
+    if (call->outcome != OUTCOME_UNSENT && leg->role == ROLE_OWNER && r->has_entity &&
+        r->entity.gen == leg->fence) {
         r->entity.stick_us = call->sticky_ms ? now_us + rules_span_us(call->sticky_ms) : 0;
         r->entity_changed = true;
     }

@@ -45,11 +45,12 @@ void attempts_sent(struct attempt *slot);
 void attempts_answered(struct attempt *slot, enum outcome outcome, uint16_t status);
 void attempts_free(struct attempts *a, struct attempt *slot); /* the store has the outcome; NULL is allowed */
 
-/* Boot: every slot in use of every attempt log in the directory, whatever number of workers wrote it; a damaged
- * slot or file is counted in *ret_damaged and skipped. Then removes the files it read (attempts_discard), once the
- * caller has copied and settled. False: the directory can not be read. */
+/* Boot, before any log is opened: sets the logs of ended runs aside and reads every slot in use of them, whatever number
+ * of workers wrote them, also of earlier boots that could not settle all; a damaged slot or file is counted in
+ * *ret_damaged and skipped. False: the directory can not be read. */
 MUST_CHECK bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg), void *arg,
                                  unsigned *ret_damaged, struct err *err);
+/* Once everything that was found is settled: removes what was set aside. */
 MUST_CHECK bool attempts_discard(const char *directory, struct err *err);
 
 #endif

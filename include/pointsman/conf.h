@@ -96,7 +96,7 @@ struct conf {
     enum when_down when_down;
     uint64_t remember_ms;
     bool claims; /* false: nothing is claimed (benchmarks only) */
-    struct conf_url redis; /* redis://[[user]:password@]host[:port][/db] */
+    struct conf_url redis; /* host NULL: none given; its text is without user and password */
     char *redis_user;
     char *redis_password;
     uint32_t redis_db;
@@ -152,5 +152,10 @@ MUST_CHECK bool conf_print_sample(struct buf *out);
 /* Parsers of single values, used by CLI and API too. Trimmed, case ignored. */
 MUST_CHECK bool conf_parse_duration_ms(struct slice text, uint64_t *ret); /* 250ms 9s 5m 72h 14d */
 MUST_CHECK bool conf_parse_size(struct slice text, uint64_t *ret);        /* 64KiB 25MiB 10GiB, bytes */
+/* A canonical mode, or <backend's name>_only; the names may be NULL. */
+MUST_CHECK bool conf_parse_mode(struct slice text, const char *legacy_name, const char *new_name,
+                                enum mode *ret);
+/* 25 12.5 25%: 0–100 with up to four decimals, in parts per million. */
+MUST_CHECK bool conf_parse_percentage(struct slice text, uint32_t *ret_ppm);
 
 #endif

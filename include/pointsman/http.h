@@ -1,5 +1,5 @@
-/* HTTP/1.1 messages: strict parsers for heads and chunked bodies, and small helpers. Pure functions over
- * (bytes, length); what is ambiguous is BAD. RFC 9112 unless said. Layer: proxy. */
+/* HTTP/1.1 messages: strict parsers for heads and chunked bodies, and small helpers. Pure functions
+ * over (bytes, length); what is ambiguous is BAD. RFC 9112 unless said. Layer: proxy. */
 #ifndef POINTSMAN_HTTP_H
 #define POINTSMAN_HTTP_H
 
@@ -54,43 +54,50 @@ struct http_head {
     size_t size; /* bytes of the head, the empty line included */
 };
 
-/* Why BAD: the status a server answers with (400, 414, 431, 501, 505) and a sentence. */
+/* Why BAD: a sentence, and the status a server answers with: 400, 414, 431, 501, 505; 502 if a
+ * response is bad. */
 struct http_problem {
     unsigned status;
     const char *detail;
 };
 
-/* `seen`: bytes of `data` that an earlier call answered MORE for (0 at first), so that a head fed byte by byte
- * costs linear time. HTTP_OK: *ret is complete. A problem is found as early as the bytes show it. */
+/* `seen`: bytes of `data` that an earlier call answered MORE for (0 at first), so that a head fed
+ * byte by byte costs linear time. HTTP_OK: *ret is complete; else it is scratch. Each line is
+ * judged when it is complete, what the fields mean together at the end; how the bytes were cut
+ * never changes the answer. */
 MUST_CHECK enum http_parse http_parse_request(const char *data, size_t len, size_t seen,
-                                              const struct http_limits *limits, struct http_head *ret,
-                                              struct http_problem *problem);
-/* `to_head`: the request was HEAD. Interim 1xx heads are returned as heads with HTTP_NO_BODY; the caller goes on. */
-MUST_CHECK enum http_parse http_parse_response(const char *data, size_t len, size_t seen, bool to_head,
-                                               const struct http_limits *limits, struct http_head *ret,
-                                               struct http_problem *problem);
+                                              const struct http_limits *limits,
+                                              struct http_head *ret, struct http_problem *problem);
+/* `to_head`: the request was HEAD. Interim 1xx heads are returned as heads with HTTP_NO_BODY; the
+ * caller goes on. */
+MUST_CHECK enum http_parse http_parse_response(const char *data, size_t len, size_t seen,
+                                               bool to_head, const struct http_limits *limits,
+                                               struct http_head *ret, struct http_problem *problem);
 
 /* First field of that name (ASCII case ignored); absent slice if none. */
 struct slice http_header(const struct http_head *head, const char *name);
 /* How many fields of that name. */
 unsigned http_header_count(const struct http_head *head, const char *name);
-/* Is it about this hop only (RFC 9110 §7.6.1), or nominated by Connection? Host, Content-Length and what
- * carries signature or identity can not be nominated away. */
+/* Is it about this hop only (RFC 9110 §7.6.1), or nominated by Connection? Host, Content-Length and
+ * what carries signature or identity can not be nominated away. */
 bool http_is_hop_by_hop(const struct http_head *head, struct slice name);
 
 /* ---- chunked bodies: resumable at every byte ---- */
 struct http_chunks {
     unsigned state;
     uint64_t left;     /* data bytes of the current chunk still to come */
-    uint64_t overhead; /* bytes of size lines, extensions and trailers so far: bounded */
+    uint64_t overhead; /* bytes of size lines, extensions and trailers beyond what the content
+                          allows: bounded */
     unsigned digits;
 };
 void http_chunks_init(struct http_chunks *c);
-/* Takes from data what belongs to the body: *ret_used bytes consumed, of which *ret_data is one run of content
- * (maybe empty). HTTP_OK: the body ended, bytes behind *ret_used are not its. HTTP_MORE: call again with the rest
- * (also after a run of content). Trailers are dropped. */
-MUST_CHECK enum http_parse http_chunks_feed(struct http_chunks *c, const char *data, size_t len, size_t *ret_used,
-                                            struct slice *ret_data, struct http_problem *problem);
+/* Takes from data what belongs to the body: *ret_used bytes consumed, of which *ret_data is one run
+ * of content (maybe empty). HTTP_OK: the body ended, bytes behind *ret_used are not its. HTTP_MORE:
+ * call again with the rest (also after a run of content). Trailers are dropped. Nothing may be fed
+ * after HTTP_BAD. */
+MUST_CHECK enum http_parse http_chunks_feed(struct http_chunks *c, const char *data, size_t len,
+                                            size_t *ret_used, struct slice *ret_data,
+                                            struct http_problem *problem);
 
 const char *http_reason(unsigned status); /* "OK", "Not Found" …; "" if unknown */
 

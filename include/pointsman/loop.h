@@ -67,6 +67,6 @@ struct message {
     void (*run)(struct message *m); /* owns m from then on */
 };
 void loop_post(struct loop *loop, struct message *m);
-void loop_stop_soon(struct loop *loop); /* any thread */
+void loop_stop_soon(struct loop *loop); /* any thread; what was posted before still runs */
 
 #endif

@@ -40,7 +40,7 @@ void metrics_observe_us(struct metrics_slab *s, unsigned def, unsigned a, unsign
 /* Sums over threads, of gauges too: each thread sets its own share. Any thread may ask. */
 int64_t metrics_value(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c);
 uint64_t metrics_count(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c); /* histogram */
-/* Upper bound of the bucket the quantile (0..1) falls in, µs; 0: no samples. At most
+/* The quantile (0..1) in µs, as if the samples of a bucket lay evenly in it; 0: no samples. At most
  * 120 s, which stands for everything longer. */
 uint64_t metrics_quantile_us(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c, double q);
 

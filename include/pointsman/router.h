@@ -49,7 +49,8 @@ struct identity {
     bool closes; /* action is closed, deleted or transferred */
 };
 
-/* The JSON parser's memory, reused from event to event; one per thread. */
+/* The JSON parser's memory, reused from event to event; one per thread. About 14 bytes for each byte of the
+ * body; what a body above 512 KiB took is given back at once. */
 struct json_parser;
 MUST_CHECK struct json_parser *json_parser_new(void);
 void json_parser_free(struct json_parser *p);
@@ -86,7 +87,8 @@ MUST_CHECK bool percentage_parse(struct slice text, uint32_t *ret_ppm);
 void percentage_print(uint32_t ppm, char out[16]);
 
 /* The raw values people SET, absent slices where there are none → the pair they mean. No mode:
- * legacy_only. False: a value names nothing; *err says which, what was found, what is allowed. */
+ * legacy_only; no percentage: 0; the epoch is 0. False: a value names nothing; *err says which, what was
+ * found, what is allowed. */
 MUST_CHECK bool control_read(struct slice raw_mode, struct slice raw_percentage, const struct conf *conf,
                              struct control *ret, struct err *err);
 
@@ -95,7 +97,8 @@ MUST_CHECK bool move_allowed(const struct control *now, enum mode mode, uint32_t
                              struct err *err);
 /* The percentage a change ends with: a rollback (emergency_rollback, legacy_only) sets 0. */
 uint32_t move_percentage(enum mode mode, uint32_t asked_ppm);
-/* True where the change gives new nothing it did not have: it may be obeyed while the store is away. */
+/* True where the change gives new nothing it did not have, as owner or shadow (new_only ranks above gradual at
+ * 100 %): it may be obeyed while the store is away. */
 bool move_is_towards_legacy(const struct control *now, enum mode mode, uint32_t ppm);
 
 /* ---- decide ---- */

@@ -14,6 +14,7 @@
     STEP(FORWARD,  "forward",  "the backend has it and the attempt has an outcome")            \
     STEP(RECORD,   "record",   "the store knows the outcome")                                  \
     STEP(REPLY,    "reply",    "the sender has its answer")
+/* clang-format on */
 
 enum step {
 #define STEP(id, name, what) STEP_##id,

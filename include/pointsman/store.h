@@ -111,7 +111,8 @@ struct store_renew {
 };
 void store_renew(struct store_client *client, struct store_renew *call);
 
-/* Ends a leg. Idempotent; wins over a lease that ran out (late finish); refused (STALE) for a token that was
+/* Ends a leg, found by token and role; `side` counts only where the record is gone. UNSENT leaves the entity's
+ * stickiness as it was. Idempotent; wins over a lease that ran out (late finish); refused (STALE) for a token that was
  * replaced. Lowers `open` only if the entity's gen is still `fence`, once. Where the record is gone (the store
  * forgot) it is written anew, except for OUTCOME_UNSENT. */
 struct store_finish {

@@ -1,0 +1,359 @@
+/* A sender's connection: reads requests one after the other, hands them on, writes what is
+ * answered. */
+#include "conn.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn_write.h"
+#include "delivery.h"
+#include "shared.h"
+#include "worker.h"
+
+#define SECOND_US      1000000ull
+#define IDLE_US        (75 * SECOND_US) /* between requests */
+#define HEAD_US        (10 * SECOND_US) /* from the first byte to the end of the head */
+#define PERIOD_US      (10 * SECOND_US) /* a body must bring PERIOD_BYTES in each */
+#define PERIOD_BYTES   (64 * 1024)
+#define LINGER_US      (2 * SECOND_US)
+#define LINGER_BYTES   (64 * 1024 * 1024ull)
+#define PIPELINE_MAX   (64 * 1024) /* bytes behind the request in work that are taken in */
+#define TARGET_MAX     (8 * 1024)
+#define READS_PER_TURN 4
+#define DIRECT_MIN     (32 * 1024) /* from this much left on a body is read to where it stays */
+
+void conn_enter(struct conn *c, enum conn_state state) {
+    static const uint64_t time_outs[] = {
+        [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
+        [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
+    c->state = state;
+    c->period_bytes = 0;
+    if (time_outs[state])
+        timer_set(c->worker->loop, &c->timer, time_outs[state]);
+    else
+        timer_stop(&c->timer);
+}
+
+static void reap(void *arg) {
+    struct conn *c = arg;
+    buf_free(&c->in);
+    buf_free(&c->out);
+    free(c);
+}
+
+void conn_close(struct conn *c, enum conn_end why) {
+    if (c->state == CONN_CLOSED)
+        return;
+    c->why = why;
+    conn_enter(c, CONN_CLOSED);
+    watch_stop(&c->watch);
+    c->io.ops->close(&c->io);
+    LIST_REMOVE(c, entry);
+    atomic_fetch_sub(&c->worker->proxy->connections, 1);
+    metrics_add(c->worker->metrics, METRIC_CONNECTIONS, 0, 0, 0, -1);
+    struct delivery *d = c->delivery;
+    c->delivery = NULL;
+    task_cancel(c->worker->loop, &c->resume);
+    task_later(c->worker->loop, &c->reap);
+    if (d)
+        delivery_detach(d);
+}
+
+/* The wish to read follows from the state alone. */
+bool conn_watch(struct conn *c) {
+    bool full =
+        (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
+    int what = (c->eof || full ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
+    if (watch_set(&c->watch, what))
+        return true;
+    conn_close(c, CONN_END_MEMORY);
+    return false;
+}
+
+/* ---- requests ---- */
+
+static void refuse(struct conn *c, const struct http_problem *problem) {
+    c->minor = 1;
+    c->keep_alive = false;
+    answer_early(c, ANSWER_HTTP, problem->status, problem->detail, true);
+}
+
+/* Bytes used of the head; 0: it is not complete or was refused. */
+static size_t take_head(struct conn *c, const char *data, size_t len) {
+    const struct conf *conf = c->worker->rules->conf;
+    struct http_limits limits = {conf->limit_headers, TARGET_MAX, conf->limit_header_count};
+    struct http_head head;
+    struct http_problem problem;
+    if (c->seen == 0) {
+        c->started_us = loop_now_us(c->worker->loop);
+        timer_set(c->worker->loop, &c->timer, HEAD_US);
+    }
+    switch (http_parse_request(data, len, c->seen, &limits, &head, &problem)) {
+    case HTTP_MORE:
+        c->seen = len;
+        return 0;
+    case HTTP_BAD:
+        refuse(c, &problem);
+        return 0;
+    case HTTP_OK:
+        break;
+    }
+    c->seen = 0;
+    c->minor = head.minor;
+    c->to_head = slice_is(head.method, "HEAD");
+    c->keep_alive = head.keep_alive && !c->worker->draining;
+    c->framing = head.framing;
+    c->left = head.framing == HTTP_LENGTH ? head.length : 0;
+    http_chunks_init(&c->chunks);
+    struct delivery *d = delivery_new(c, &head);
+    if (!d)
+        return c->state == CONN_HEAD ? head.size : 0;
+    c->delivery = d;
+    conn_enter(c, CONN_BODY);
+    if (head.expect_continue && head.framing != HTTP_NO_BODY && len == head.size)
+        conn_continue(c);
+    return head.size;
+}
+
+static void body_complete(struct conn *c) {
+    conn_enter(c, CONN_WAIT);
+    delivery_run(c->delivery);
+}
+
+static bool grow_body(struct conn *c, size_t more) {
+    struct delivery *d = c->delivery;
+    uint64_t limit = c->worker->rules->conf->limit_body;
+    if (d->body->len + more > limit) {
+        answer_early(c, ANSWER_BODY, 0, "a chunked body grew beyond limits.body", true);
+        return false;
+    }
+    if (d->body->len + more <= d->body->cap)
+        return true;
+    struct blob *grown = blob_grow(d->body, d->body->len + more);
+    if (!grown || !delivery_charge(d, grown->cap)) {
+        if (grown)
+            d->body = grown;
+        answer_early(c, ANSWER_OVERLOAD, 0, "limits.in_flight is reached", true);
+        return false;
+    }
+    d->body = grown;
+    return true;
+}
+
+static void keep(struct conn *c, struct slice piece) {
+    struct blob *body = c->delivery->body;
+    memcpy(body->data + body->len, piece.ptr, piece.len);
+    body->len += piece.len;
+    c->period_bytes += piece.len;
+}
+
+static size_t take_chunks(struct conn *c, const char *data, size_t len) {
+    size_t at = 0;
+    while (at < len && c->state == CONN_BODY) {
+        size_t used = 0;
+        struct slice piece = {0};
+        struct http_problem problem;
+        enum http_parse r =
+            http_chunks_feed(&c->chunks, data + at, len - at, &used, &piece, &problem);
+        if (r == HTTP_BAD) {
+            refuse(c, &problem);
+            return len;
+        }
+        at += used;
+        if (piece.len) {
+            if (!grow_body(c, piece.len))
+                return len;
+            keep(c, piece);
+        }
+        if (r == HTTP_OK)
+            body_complete(c);
+    }
+    return at;
+}
+
+static size_t take_body(struct conn *c, const char *data, size_t len) {
+    if (c->framing == HTTP_CHUNKED)
+        return take_chunks(c, data, len);
+    size_t take = c->left < len ? (size_t)c->left : len;
+    keep(c, slice(data, take));
+    c->left -= take;
+    if (c->left == 0)
+        body_complete(c);
+    return take;
+}
+
+/* Uses what it can of the bytes; the rest waits in c->in. */
+static void consume(struct conn *c, const char *data, size_t len) {
+    size_t at = 0;
+    while (at < len && (c->state == CONN_HEAD || c->state == CONN_BODY)) {
+        if (c->state == CONN_BODY) {
+            at += take_body(c, data + at, len - at);
+            continue;
+        }
+        size_t used = take_head(c, data + at, len - at);
+        at += used;
+        if (used == 0)
+            break;
+        if (c->state == CONN_BODY && c->framing == HTTP_NO_BODY)
+            body_complete(c);
+        else if (c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left == 0)
+            body_complete(c);
+    }
+    if (at < len && c->state != CONN_CLOSED && c->state != CONN_LINGER &&
+        !buf_append(&c->in, data + at, len - at))
+        conn_close(c, CONN_END_MEMORY);
+}
+
+/* Goes on with bytes that waited. */
+static void consume_waiting(struct conn *c) {
+    struct buf held = c->in;
+    buf_init(&c->in, held.max);
+    consume(c, buf_at(&held), buf_len(&held));
+    buf_free(&held);
+}
+
+static void resume(void *arg) {
+    struct conn *c = arg;
+    if (c->state == CONN_HEAD && buf_len(&c->in))
+        consume_waiting(c);
+    if (c->state == CONN_HEAD && c->eof)
+        conn_close(c, CONN_END_SENDER);
+    else if (c->state != CONN_CLOSED)
+        (void)conn_watch(c);
+}
+
+void conn_next(struct conn *c) {
+    c->delivery = NULL;
+    conn_enter(c, CONN_HEAD);
+    task_later(c->worker->loop, &c->resume);
+}
+
+/* ---- readiness ---- */
+
+static void end_of_input(struct conn *c) {
+    if (c->state == CONN_WAIT || c->state == CONN_REPLY ||
+        (c->state == CONN_HEAD && buf_len(&c->out))) {
+        c->eof = true; /* a half-closed sender still gets its answer */
+        (void)conn_watch(c);
+        return;
+    }
+    conn_close(c, CONN_END_SENDER);
+}
+
+static ssize_t read_direct(struct conn *c) {
+    struct blob *body = c->delivery->body;
+    ssize_t n = c->io.ops->read(&c->io, body->data + body->len, (size_t)c->left);
+    if (n <= 0)
+        return n;
+    body->len += (size_t)n;
+    c->left -= (size_t)n;
+    c->period_bytes += (size_t)n;
+    if (c->left == 0)
+        body_complete(c);
+    return n;
+}
+
+static ssize_t read_scratch(struct conn *c) {
+    ssize_t n = c->io.ops->read(&c->io, c->worker->conn_scratch, SCRATCH_LEN);
+    if (n <= 0)
+        return n;
+    if (c->state == CONN_LINGER) {
+        c->lingered += (size_t)n;
+        if (c->lingered > LINGER_BYTES)
+            conn_close(c, CONN_END_REPLIED);
+    } else if (buf_len(&c->in) == 0) {
+        consume(c, c->worker->conn_scratch, (size_t)n);
+    } else if (!buf_append(&c->in, c->worker->conn_scratch, (size_t)n)) {
+        conn_close(c, CONN_END_MEMORY);
+    } else if (c->state == CONN_HEAD) {
+        consume_waiting(c);
+    }
+    return n;
+}
+
+static void read_some(struct conn *c) {
+    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED; turn++) {
+        bool direct = c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left >= DIRECT_MIN;
+        size_t wanted = direct ? (size_t)c->left : SCRATCH_LEN;
+        ssize_t n = direct ? read_direct(c) : read_scratch(c);
+        if (n == IO_FAILED) {
+            conn_close(c, CONN_END_SENDER);
+        } else if (n == 0) {
+            end_of_input(c);
+            return;
+        } else if (n == IO_AGAIN || (size_t)n < wanted) {
+            break;
+        }
+    }
+    if (c->state != CONN_CLOSED)
+        (void)conn_watch(c);
+}
+
+static void ready(void *arg, int what) {
+    struct conn *c = arg;
+    if (what & WATCH_WRITE)
+        conn_flush(c);
+    if ((what & WATCH_READ) && c->state != CONN_CLOSED)
+        read_some(c);
+}
+
+static void timed_out(void *arg) {
+    struct conn *c = arg;
+    switch (c->state) {
+    case CONN_HEAD:
+        if (c->seen == 0) {
+            conn_close(c, CONN_END_IDLE);
+            return;
+        }
+        c->minor = 1;
+        answer_early(c, ANSWER_SLOW, 0, "the head was not complete within 10 s", true);
+        return;
+    case CONN_BODY:
+        if (c->period_bytes < PERIOD_BYTES) {
+            answer_early(c, ANSWER_SLOW, 0, "less than 64 KiB of the body arrived within 10 s",
+                         true);
+            return;
+        }
+        c->period_bytes = 0;
+        timer_set(c->worker->loop, &c->timer, PERIOD_US);
+        return;
+    case CONN_REPLY:
+        conn_close(c, CONN_END_BROKEN);
+        return;
+    case CONN_LINGER:
+        conn_close(c, CONN_END_REPLIED);
+        return;
+    case CONN_WAIT:
+    case CONN_CLOSED:
+        return;
+    }
+}
+
+void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) {
+    struct conn *c = calloc(1, sizeof *c);
+    struct io io = io_plain(fd);
+    if (!c) {
+        io.ops->close(&io);
+        return;
+    }
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    c->worker = w;
+    c->io = io;
+    if (getnameinfo((const struct sockaddr *)from, sizeof *from, c->peer, sizeof c->peer, NULL, 0,
+                    NI_NUMERICHOST) != 0)
+        memcpy(c->peer, "unknown", sizeof "unknown");
+    buf_init(&c->in, w->rules->conf->limit_headers + PIPELINE_MAX + SCRATCH_LEN);
+    buf_init(&c->out, CONN_OUT_MAX);
+    watch_init(&c->watch, w->loop, fd, ready, c);
+    timer_init(&c->timer, timed_out, c);
+    task_init(&c->resume, resume, c);
+    task_init(&c->reap, reap, c);
+    LIST_INSERT_HEAD(&w->conns, c, entry);
+    metrics_add(w->metrics, METRIC_CONNECTIONS, 0, 0, 0, 1);
+    conn_enter(c, CONN_HEAD);
+    (void)conn_watch(c);
+}

@@ -1,0 +1,83 @@
+/* A sender's connection. Layer: proxy.
+ *
+ *   HEAD ──▶ BODY ──▶ WAIT ──▶ REPLY ─┬─▶ HEAD (keep-alive; pipelined requests one after the other)
+ *     └──────── refused ────────▲     ├─▶ LINGER ──▶ CLOSED
+ *                                     └─▶ CLOSED
+ */
+#ifndef POINTSMAN_CONN_H
+#define POINTSMAN_CONN_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <pointsman/blob.h>
+#include <pointsman/buf.h>
+#include <pointsman/http.h>
+#include <pointsman/loop.h>
+
+#include "io.h"
+
+struct delivery;
+struct worker;
+
+enum conn_state { CONN_HEAD = 0, CONN_BODY, CONN_WAIT, CONN_REPLY, CONN_LINGER, CONN_CLOSED };
+
+enum conn_end {
+    CONN_END_SENDER = 0, /* closed or reset by the sender */
+    CONN_END_REPLIED,    /* the last reply asked for it */
+    CONN_END_IDLE,
+    CONN_END_SLOW,
+    CONN_END_BROKEN, /* a reply could not be completed */
+    CONN_END_MEMORY,
+    CONN_END_STOP,
+};
+
+struct conn {
+    enum conn_state state;
+    struct worker *worker;
+    struct io io;
+    struct watch watch;
+    struct timer timer;
+    struct task resume; /* goes on with pipelined bytes from the loop, not from inside a reply */
+    struct task reap;
+    char peer[48]; /* address without port */
+    struct buf in; /* bytes not used yet: an incomplete head, or the next request */
+    size_t seen;
+    struct buf out;
+    struct delivery *delivery; /* BODY, WAIT, and REPLY while it streams */
+    /* of the request being read */
+    enum http_framing framing;
+    uint64_t left;
+    struct http_chunks chunks;
+    uint64_t started_us; /* first byte of the request */
+    size_t period_bytes; /* of the body in this period */
+    size_t lingered;
+    bool keep_alive;
+    bool eof; /* the sender finished writing */
+    /* of the reply being written */
+    unsigned minor;
+    bool to_head; /* the request was HEAD: its answer has no body */
+    bool chunked;
+    bool until_close;
+    bool ended;        /* nothing more will be added */
+    enum conn_end why; /* of CLOSED */
+    LIST_ENTRY(conn) entry;
+};
+
+/* Takes over the descriptor. Called on the worker's thread. */
+void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from);
+/* Idempotent; the memory goes at the end of the turn. An event under way goes on without it. */
+void conn_close(struct conn *c, enum conn_end why);
+
+/* A whole answer; `lines` are complete header lines ("Name: value\r\n" …) without framing and
+ * connection ones. `close`: the connection can not be used further (the request was not read to its
+ * end). */
+void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slice body, bool close);
+/* An answer whose body comes in pieces; length UINT64_MAX: not known. */
+void conn_stream_begin(struct conn *c, unsigned status, struct slice lines, uint64_t length);
+/* False: the sender does not read as fast; delivery_drained is called when it did. */
+bool conn_stream(struct conn *c, struct slice piece);
+void conn_stream_end(struct conn *c, bool complete);
+
+#endif

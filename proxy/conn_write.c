@@ -1,0 +1,150 @@
+/* Replies to senders: heads, whole bodies, streams, and what follows the last byte. */
+#include "conn_write.h"
+
+#include <pointsman/jsonw.h>
+
+#include "delivery.h"
+#include "worker.h"
+
+/* The reply is complete and out. */
+static void replied(struct conn *c) {
+    if (c->keep_alive && !c->until_close) {
+        conn_next(c);
+        return;
+    }
+    if (c->eof) {
+        conn_close(c, CONN_END_REPLIED);
+        return;
+    }
+    /* Closing with unread bytes would reset the connection and may destroy the answer (RFC 9112
+     * §9.6). */
+    c->io.ops->finish(&c->io);
+    buf_reset(&c->in);
+    conn_enter(c, CONN_LINGER);
+    (void)conn_watch(c);
+}
+
+/* Writes out and body; keeps what the kernel does not take. False: the connection was closed. */
+static bool write_out(struct conn *c, struct slice body) {
+    while (buf_len(&c->out) || body.len) {
+        struct iovec from[2];
+        int count = 0;
+        if (buf_len(&c->out))
+            from[count++] = (struct iovec){buf_at(&c->out), buf_len(&c->out)};
+        if (body.len)
+            from[count++] = (struct iovec){(void *)body.ptr, body.len};
+        ssize_t n = c->io.ops->write(&c->io, from, count);
+        if (n == IO_AGAIN)
+            break;
+        if (n < 0) {
+            conn_close(c, CONN_END_SENDER);
+            return false;
+        }
+        size_t head = (size_t)n < buf_len(&c->out) ? (size_t)n : buf_len(&c->out);
+        buf_consume(&c->out, head);
+        body = slice(body.ptr + ((size_t)n - head), body.len - ((size_t)n - head));
+    }
+    if (body.len && !buf_append_slice(&c->out, body)) {
+        conn_close(c, CONN_END_BROKEN);
+        return false;
+    }
+    if (buf_len(&c->out) == 0)
+        buf_free(&c->out); /* idle connections hold no buffers */
+    return true;
+}
+
+void conn_flush(struct conn *c) {
+    if (!write_out(c, (struct slice){0}) || !conn_watch(c))
+        return;
+    if (buf_len(&c->out)) {
+        if (c->state == CONN_REPLY)
+            timer_set(c->worker->loop, &c->timer, 10 * 1000000ull);
+        return;
+    }
+    if (c->state != CONN_REPLY)
+        return;
+    if (c->ended)
+        replied(c);
+    else if (c->delivery)
+        delivery_drained(c->delivery);
+}
+
+void conn_continue(struct conn *c) {
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (buf_puts(&c->out, text) && write_out(c, (struct slice){0}))
+        (void)conn_watch(c);
+}
+
+/* Status line, the caller's lines, connection and framing. */
+static bool put_head(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
+    bool ok = buf_printf(&c->out, "HTTP/1.1 %u %s\r\n", status, http_reason(status)) &&
+              buf_append_slice(&c->out, lines);
+    bool bodiless = status == 204 || status == 304;
+    if (c->chunked)
+        ok = ok && buf_puts(&c->out, "Transfer-Encoding: chunked\r\n");
+    else if (!c->until_close && !bodiless)
+        ok = ok && buf_puts(&c->out, "Content-Length: ") && buf_put_u64(&c->out, length) &&
+             buf_puts(&c->out, "\r\n");
+    if (!c->keep_alive || c->until_close)
+        ok = ok && buf_puts(&c->out, "Connection: close\r\n");
+    else if (c->minor == 0)
+        ok = ok && buf_puts(&c->out, "Connection: keep-alive\r\n");
+    return ok && buf_puts(&c->out, "\r\n");
+}
+
+void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slice body,
+                bool close) {
+    c->keep_alive = c->keep_alive && !close && !c->worker->draining;
+    c->chunked = c->until_close = false;
+    c->ended = true;
+    conn_enter(c, CONN_REPLY);
+    bool bodiless = status == 204 || status == 304 || c->to_head;
+    if (!put_head(c, status, lines, body.len)) {
+        conn_close(c, CONN_END_BROKEN);
+        return;
+    }
+    if (!write_out(c, bodiless ? (struct slice){0} : body))
+        return;
+    if (buf_len(&c->out) == 0)
+        replied(c);
+    else
+        (void)conn_watch(c);
+}
+
+void conn_stream_begin(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
+    c->chunked = length == UINT64_MAX && c->minor >= 1;
+    c->until_close = length == UINT64_MAX && c->minor == 0;
+    c->ended = false;
+    conn_enter(c, CONN_REPLY);
+    if (!put_head(c, status, lines, length))
+        conn_close(c, CONN_END_BROKEN);
+}
+
+bool conn_stream(struct conn *c, struct slice piece) {
+    if (piece.len == 0)
+        return true;
+    bool ok = true;
+    if (c->chunked)
+        ok = buf_printf(&c->out, "%zx\r\n", piece.len) && buf_append_slice(&c->out, piece) &&
+             buf_puts(&c->out, "\r\n");
+    else
+        ok = buf_append_slice(&c->out, piece);
+    if (!ok) {
+        conn_close(c, CONN_END_BROKEN);
+        return true;
+    }
+    if (!write_out(c, (struct slice){0}) || !conn_watch(c))
+        return true;
+    return buf_len(&c->out) == 0;
+}
+
+void conn_stream_end(struct conn *c, bool complete) {
+    if (!complete || (c->chunked && !buf_puts(&c->out, "0\r\n\r\n"))) {
+        conn_close(
+            c, CONN_END_BROKEN); /* cut off visibly: never forwarded as complete (RFC 9112 §8) */
+        return;
+    }
+    c->ended = true;
+    c->delivery = NULL;
+    conn_flush(c);
+}

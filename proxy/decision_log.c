@@ -1,0 +1,74 @@
+/* One line per event: what was decided, why, and how it ended. Never bodies, never secrets. */
+#include <pointsman/log.h>
+
+#include "delivery.h"
+#include "shared.h"
+#include "worker.h"
+
+static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_slab *metrics) {
+    uint64_t last = d->began_us;
+    jsonw_object(w, "ms");
+    for (int step = 0; step < STEP_COUNT; step++) {
+        if (!d->at_us[step])
+            continue;
+        uint64_t us = d->at_us[step] > last ? d->at_us[step] - last : 0;
+        last = d->at_us[step] > last ? d->at_us[step] : last;
+        metrics_observe_us(metrics, METRIC_STEP_SECONDS, (unsigned)step, 0, 0, us);
+        jsonw_f64(w, step_names[step], (double)us / 1000, 3);
+    }
+    jsonw_close(w);
+}
+
+static void put_decision(struct jsonw *w, const struct delivery *d) {
+    jsonw_strz(w, "mode", mode_names[d->control.mode]);
+    jsonw_f64(w, "percentage", d->control.ppm / 10000.0, 4);
+    jsonw_u64(w, "epoch", d->control.epoch);
+    if (d->decision.bucket != BUCKET_NONE)
+        jsonw_u64(w, "bucket", d->decision.bucket);
+    jsonw_strz(w, "side", side_name(d->decision.side));
+    jsonw_strz(w, "why", why_names[d->decision.why]);
+    if (d->at_us[STEP_CLAIM])
+        jsonw_strz(w, "claim", store_result_names[d->claimed]);
+}
+
+static void put_leg(struct jsonw *w, const struct leg *leg) {
+    jsonw_u64(w, "attempt", leg->attempt);
+    jsonw_u64(w, "fence", leg->fence);
+    jsonw_strz(w, "outcome", outcome_names[leg->outcome]);
+    jsonw_u64(w, "backend_status", leg->status);
+    if (leg->outcome == OUTCOME_IN_DOUBT || leg->outcome == OUTCOME_UNSENT)
+        jsonw_strz(w, "exchange", leg->overloaded ? "overloaded" : exchange_end_names[leg->ended]);
+}
+
+void log_decision(struct delivery *d) {
+    d->logged = true;
+    struct jsonw *w = log_begin(LOG_INFO, "decision");
+    if (!w)
+        return;
+    jsonw_strz(w, "source", d->source->name);
+    jsonw_strz(w, "event", d->id.id);
+    jsonw_strz(w, "type", d->id.type);
+    jsonw_strz(w, "action", d->id.action);
+    jsonw_strz(w, "entity", d->id.entity);
+    if (d->at_us[STEP_DECIDE])
+        put_decision(w, d);
+    if (d->owner != SIDE_NONE && d->legs[d->owner].delivery)
+        put_leg(w, &d->legs[d->owner]);
+    jsonw_strz(w, "answer", d->answer == ANSWER_COUNT ? "none" : answers[d->answer].name);
+    jsonw_u64(w, "status", d->answer_status);
+    put_steps(w, d, d->worker->metrics);
+    log_end(w);
+}
+
+void log_leg(struct leg *leg) {
+    struct delivery *d = leg->delivery;
+    struct jsonw *w = log_begin(LOG_INFO, "shadow");
+    if (!w)
+        return;
+    jsonw_strz(w, "source", d->source->name);
+    jsonw_strz(w, "event", d->id.id);
+    jsonw_strz(w, "entity", d->id.entity);
+    jsonw_strz(w, "side", side_names[leg->side]);
+    put_leg(w, leg);
+    log_end(w);
+}

@@ -1,0 +1,173 @@
+/* The life of an event's object: made from a head, held by who works on it, freed by the last. */
+#include "delivery.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pointsman/clock.h>
+
+#include "conn.h"
+#include "shared.h"
+#include "worker.h"
+
+static const struct conf_source *find_source(const struct conf *conf, struct slice path,
+                                             unsigned *ret_index) {
+    for (unsigned i = 0; i < conf->source_count; i++)
+        if (slice_is(path, conf->sources[i].path)) {
+            *ret_index = i;
+            return &conf->sources[i];
+        }
+    return NULL;
+}
+
+bool delivery_charge(struct delivery *d, uint64_t bytes) {
+    struct proxy *p = d->worker->proxy;
+    uint64_t limit = d->rules->conf->limit_in_flight;
+    uint64_t before = atomic_fetch_add(&p->body_bytes, bytes - d->charged);
+    uint64_t after = before + bytes - d->charged;
+    d->charged = bytes;
+    return after <= limit;
+}
+
+static void free_delivery(void *arg) {
+    struct delivery *d = arg;
+    struct worker *w = d->worker;
+    for (int side = 0; side < SIDES; side++)
+        leg_free(&d->legs[side]);
+    if (d->at_us[STEP_PARSE] && !d->logged)
+        log_decision(d);
+    atomic_fetch_sub(&w->proxy->body_bytes, d->charged);
+    atomic_fetch_sub(&w->proxy->deliveries, 1);
+    metrics_add(w->metrics, METRIC_IN_FLIGHT, 0, 0, 0, -1);
+    timer_stop(&d->deadline);
+    timer_stop(&d->wait);
+    LIST_REMOVE(d, entry);
+    buf_free(&d->head);
+    buf_free(&d->target);
+    blob_unref(d->body);
+    rules_unref(d->rules);
+    free(d);
+}
+
+struct delivery *delivery_hold(struct delivery *d) {
+    d->refs++;
+    return d;
+}
+
+void delivery_drop(struct delivery *d) {
+    if (--d->refs == 0) /* at the end of the turn: callbacks of its legs may still be running */
+        task_later(d->worker->loop, &d->reap);
+}
+
+static void deadline_came(void *arg) {
+    flow_deadline(arg);
+}
+
+static struct delivery *make(struct conn *c) {
+    struct worker *w = c->worker;
+    struct delivery *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    d->worker = w;
+    d->refs = 1;
+    d->conn = c;
+    d->rules = rules_ref(w->rules);
+    d->began_us = c->started_us;
+    d->owner = SIDE_NONE;
+    d->answer = ANSWER_COUNT;
+    buf_init(&d->head, (size_t)d->rules->conf->limit_headers * 2 + 4096);
+    buf_init(&d->target, 16 * 1024);
+    timer_init(&d->deadline, deadline_came, d);
+    timer_init(&d->wait, claim_again, d);
+    task_init(&d->reap, free_delivery, d);
+    LIST_INSERT_HEAD(&w->under_way, d, entry);
+    atomic_fetch_add(&w->proxy->deliveries, 1);
+    metrics_add(w->metrics, METRIC_IN_FLIGHT, 0, 0, 0, 1);
+    d->at_us[STEP_ACCEPT] = clock_mono_us();
+    return d;
+}
+
+/* What the head alone decides; ANSWER_COUNT: nothing against it. */
+static enum answer judge_head(const struct worker *w, const struct http_head *head, const struct conf_source *source,
+                              char *detail, size_t len) {
+    uint64_t limit = w->rules->conf->limit_body;
+    if (!source) {
+        snprintf(detail, len, "found %.*s; a source's path must match exactly", SLICE_ARG(head->path));
+        return ANSWER_PATH;
+    }
+    if (!slice_is(head->method, "POST")) {
+        snprintf(detail, len, "found %.*s", SLICE_ARG(head->method));
+        return ANSWER_METHOD;
+    }
+    if (head->framing == HTTP_LENGTH && head->length > limit) {
+        snprintf(detail, len, "Content-Length is %llu, limits.body is %llu bytes", (unsigned long long)head->length,
+                 (unsigned long long)limit);
+        return ANSWER_BODY;
+    }
+    return ANSWER_COUNT;
+}
+
+struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
+    struct worker *w = c->worker;
+    unsigned index = 0;
+    const struct conf_source *source = find_source(w->rules->conf, head->path, &index);
+    char detail[256];
+    enum answer against = judge_head(w, head, source, detail, sizeof detail);
+    if (against != ANSWER_COUNT) {
+        answer_early(c, against, 0, detail, head->framing != HTTP_NO_BODY);
+        return NULL;
+    }
+    struct delivery *d = make(c);
+    if (d) {
+        d->source = &d->rules->conf->sources[index];
+        d->source_index = index;
+        size_t room = head->framing == HTTP_LENGTH ? (size_t)head->length : 16 * 1024;
+        if (delivery_charge(d, room) && forward_keep(d, head, c->peer))
+            d->body = blob_new(room);
+    }
+    if (!d || !d->body) {
+        if (d) {
+            d->conn = NULL;
+            delivery_drop(d);
+        }
+        answer_early(c, ANSWER_OVERLOAD, 0, "limits.in_flight is reached", true);
+        return NULL;
+    }
+    timer_set(w->loop, &d->deadline, (uint64_t)d->source->deadline_ms * 1000);
+    return d;
+}
+
+struct conn *delivery_take_conn(struct delivery *d) {
+    struct conn *c = d->conn;
+    d->conn = NULL;
+    d->answered = true;
+    timer_stop(&d->deadline);
+    if (c)
+        c->delivery = NULL;
+    return c;
+}
+
+void delivery_detach(struct delivery *d) {
+    d->conn = NULL;
+    if (d->state == DELIVERY_READING || d->answered)
+        timer_stop(&d->deadline);
+    if (d->streaming && d->owner != SIDE_NONE) {
+        d->streaming = false;
+        leg_cut(&d->legs[d->owner]); /* nobody is left to read the rest */
+    }
+    delivery_drop(d);
+}
+
+void delivery_step(struct delivery *d, enum step step) {
+    d->at_us[step] = clock_mono_us();
+}
+
+void delivery_discard_all(struct worker *w) {
+    while (!LIST_EMPTY(&w->under_way)) {
+        struct delivery *d = LIST_FIRST(&w->under_way);
+        d->logged = true; /* its end is not known here; the next boot settles it */
+        task_cancel(w->loop, &d->reap);
+        free_delivery(d);
+    }
+}

@@ -1,0 +1,189 @@
+/* One event on its way, from its head to the record of its outcome; it may outlive its sender's
+ * connection. Layer: proxy. Belongs to one worker. Freed when the last of conn, legs and open store
+ * calls lets go. */
+#ifndef POINTSMAN_DELIVERY_H
+#define POINTSMAN_DELIVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pointsman/blob.h>
+#include <pointsman/buf.h>
+#include <pointsman/http.h>
+#include <pointsman/router.h>
+#include <pointsman/steps.h>
+#include <pointsman/store.h>
+
+#include "exchange.h"
+#include "table.h"
+
+struct attempt;
+struct conn;
+struct delivery;
+struct rules;
+struct worker;
+
+enum leg_phase {
+    PHASE_NONE = 0,  /* this side has no leg */
+    PHASE_RUNNING,   /* the exchange is under way, no outcome yet */
+    PHASE_RECORDING, /* the outcome is with the store; the answer's body may still come in */
+    PHASE_RECORDED,  /* the store has it, or keeps being asked behind the answer */
+};
+
+struct leg {
+    struct delivery *delivery;
+    enum leg_phase phase;
+    enum side side;
+    enum role role;
+    struct exchange x;
+    struct attempt *slot; /* attempt log; NULL where claims are off */
+    struct token token;
+    uint32_t attempt;
+    uint64_t fence;
+    uint64_t until_us; /* of the lease */
+    struct timer timeout;
+    struct timer lease; /* renew at a third; close before it is over */
+    struct timer again; /* finish is repeated until the store has it */
+    struct store_finish finish;
+    struct store_renew renew;
+    bool renewing;
+    uint64_t started_us;
+    enum outcome outcome;
+    uint16_t status;
+    bool overloaded;         /* of UNSENT: max_in_flight was reached */
+    enum exchange_end ended; /* of IN_DOUBT without a head */
+    bool body_over;          /* complete, cut off, or none */
+    bool body_whole;
+    bool holds;          /* a reference of the delivery */
+    uint64_t length;     /* of the answer's body; UINT64_MAX: not known */
+    struct buf lines;    /* end-to-end header lines of the answer */
+    struct buf answer;   /* its body, as far as it is kept */
+    struct buf overflow; /* one piece that no longer fitted while the stream had not begun */
+    size_t discarded;
+};
+
+enum delivery_state {
+    DELIVERY_READING = 0, /* the body is coming in */
+    DELIVERY_CLAIMING,    /* a claim is with the store */
+    DELIVERY_WAITING, /* in flight elsewhere, busy or held: it asks again when the timer fires */
+    DELIVERY_RUNNING, /* legs are under way */
+    DELIVERY_OVER     /* decided and told; references may be left */
+};
+
+struct delivery {
+    enum delivery_state state;
+    int refs;
+    struct task reap;
+    LIST_ENTRY(delivery) entry;
+    struct worker *worker;
+    struct rules *rules;
+    const struct conf_source *source;
+    unsigned source_index;
+    struct conn *conn; /* NULL: answered, or the sender has gone */
+    bool answered;
+    bool streaming;
+    bool logged;
+    enum answer answer;
+    unsigned answer_status;
+
+    /* parse */
+    struct buf
+        head; /* what every leg sends: header lines; method, target and our own are added per leg */
+    struct buf target;
+    struct blob *body;
+    uint64_t charged;             /* of limits.in_flight */
+    struct slice signature;       /* into head */
+    struct event_headers headers; /* into head */
+    bool ambiguous;               /* one of these stood twice */
+
+    /* identify, decide */
+    struct identity id;
+    struct control control;
+    struct decision decision;
+    char why[160];
+    char digest[32]; /* of the body: "xxh3:…" */
+
+    /* claim */
+    struct store_claim claim;
+    struct token token;
+    struct attempt *slots[ROLES];
+    uint64_t waiting_since_us;
+    unsigned waits;
+    struct timer wait;
+    struct timer deadline;
+    enum store_result claimed;
+    enum side owner; /* SIDE_NONE until the claim is granted */
+    bool fell_back;
+    struct leg legs[SIDES];
+
+    uint64_t at_us[STEP_COUNT]; /* when each step ended; 0: it did not */
+    uint64_t began_us;
+};
+
+/* From the connection, once the head is there: finds the source, checks what the head shows. NULL:
+ * the connection was answered. The caller reads the body into ->body (capacity is there for a known
+ * length). */
+struct delivery *delivery_new(struct conn *c, const struct http_head *head);
+/* Counts `bytes` of the body against limits.in_flight, in place of what was counted. False: over
+ * the limit. */
+MUST_CHECK bool delivery_charge(struct delivery *d, uint64_t bytes);
+/* The body is complete: goes on its way. */
+void delivery_run(struct delivery *d);
+/* The connection is gone or was answered for; before the body was complete this ends the event. */
+void delivery_detach(struct delivery *d);
+void delivery_drained(struct delivery *d);
+/* The worker ends: what is under way is dropped; connections, store client and loop are done with
+ * it. */
+void delivery_discard_all(struct worker *w);
+
+/* ---- among the files of the flow ---- */
+
+struct delivery *delivery_hold(struct delivery *d);
+void delivery_drop(struct delivery *d);
+void delivery_step(struct delivery *d, enum step step);
+
+/* flow_claim.c */
+void claim_start(struct delivery *d);
+void claim_again(void *delivery);        /* the wait is over */
+void claim_deadline(struct delivery *d); /* the sender's deadline came while claiming or waiting */
+
+/* leg.c: one attempt at one side. What the claim granted stands in d->claim. */
+void leg_start(struct delivery *d, enum side side, enum role role, struct attempt *slot);
+/* Gives back a claim that was, or may have been, granted: nothing is sent. */
+void leg_give_back(struct delivery *d, enum side side, enum role role, struct attempt *slot);
+/* Ends the attempt from our side: what was not sent is unsent, all else is in doubt. */
+void leg_cut(struct leg *leg);
+void leg_free(struct leg *leg);
+
+/* flow.c: what follows from what legs and claims report */
+void flow_granted(struct delivery *d);
+void flow_deadline(struct delivery *d); /* the sender is about to hang up */
+uint64_t flow_sticky_ms(const struct delivery *d);
+void flow_leg_recorded(struct leg *leg);
+void flow_leg_body(struct leg *leg, struct slice piece); /* a piece of the answer's body */
+void flow_leg_body_over(struct leg *leg);
+
+/* The connection, taken from the event for its one answer; NULL: nobody listens. */
+struct conn *delivery_take_conn(struct delivery *d);
+
+/* answer.c: what the sender is told; once */
+void answer_problem(struct delivery *d, enum answer answer, const char *detail);
+void answer_status(struct delivery *d,
+                   enum answer answer); /* ignored, duplicate, in_progress, in_doubt */
+void answer_backend(struct delivery *d, struct leg *leg); /* as far as it is there */
+void answer_stream(struct delivery *d, struct leg *leg);  /* what is there, the rest follows */
+void answer_summary(struct delivery *d);
+/* Before there is a delivery. status 0: the table's. `close`: the request was not read to its end.
+ */
+void answer_early(struct conn *c, enum answer answer, unsigned status, const char *detail,
+                  bool close);
+
+/* forward.c: the request a backend gets */
+MUST_CHECK bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer);
+MUST_CHECK bool forward_head(struct leg *leg);
+
+/* decision_log.c */
+void log_decision(struct delivery *d);
+void log_leg(struct leg *leg);
+
+#endif

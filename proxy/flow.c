@@ -1,0 +1,297 @@
+/* The way of an event: verify, identify, filter, decide here; claim, forward, record and reply as
+ * they come.
+ *
+ *  conn ──head──▶ delivery_new ──body──▶ delivery_run
+ *                                          verify → identify → filter → decide
+ *                                                                          │
+ *        flow_claim.c   claim ◀── fallback: new was not reached ◀──┐       │
+ *                         │ ◀──────────────────────────────────────┼───────┘
+ *                         ▼ granted                                │
+ *        leg.c          owner leg ──outcome──▶ record ──▶ flow_leg_recorded ──▶ reply (answer.c)
+ *                       shadow leg ─outcome──▶ record     (never holds up the owner's)
+ *
+ * The reply is an exit that can come early: the sender's deadline answers 504 and the legs go on
+ * without it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <pointsman/digest.h>
+
+#include "conn.h"
+#include "delivery.h"
+#include "shared.h"
+#include "worker.h"
+
+#define CLOSED_MS   (90ull * 24 * 3600 * 1000) /* sticky: closed, at most (DESIGN §3) */
+#define DISCARD_MAX (1024 * 1024) /* of an answer nobody wants; then the connection goes */
+
+/* ---- verify, identify, filter, decide ---- */
+
+static bool is_authentic(struct delivery *d) {
+    enum verify v = d->ambiguous ? VERIFY_MALFORMED
+                                 : verify(d->rules->verifiers[d->source_index], d->signature,
+                                          blob_slice(d->body));
+    delivery_step(d, STEP_VERIFY);
+    if (v == VERIFY_OK)
+        return true;
+    metrics_add(d->worker->metrics, METRIC_SIGNATURES, v, 0, 0, 1);
+    answer_problem(d, ANSWER_SIGNATURE, verify_names[v]);
+    return false;
+}
+
+static bool is_identified(struct delivery *d) {
+    struct err err = {""};
+    enum identify r =
+        identify_github(d->worker->json, d->source, &d->headers, blob_slice(d->body), &d->id, &err);
+    delivery_step(d, STEP_IDENTIFY);
+    switch (r) {
+    case IDENTIFY_OK:
+        return true;
+    case IDENTIFY_MEDIA_TYPE:
+        answer_problem(d, ANSWER_MEDIA_TYPE, err.text);
+        return false;
+    case IDENTIFY_MEMORY:
+        answer_problem(d, ANSWER_OVERLOAD, err.text);
+        return false;
+    case IDENTIFY_HEADER:
+    case IDENTIFY_BODY:
+        break;
+    }
+    answer_problem(d, ANSWER_EVENT, err.text);
+    return false;
+}
+
+struct release {
+    struct store_release call;
+    struct delivery *delivery;
+};
+
+static void released(struct store_call *call) {
+    struct release *r = CONTAINER_OF(call, struct release, call.call);
+    delivery_drop(r->delivery);
+    free(r);
+}
+
+/* A closing action frees its entity also where no backend wants to hear of it. */
+static void release_entity(struct delivery *d) {
+    struct release *r = calloc(1, sizeof *r);
+    if (!r)
+        return; /* its stickiness ends by itself */
+    r->delivery = delivery_hold(d);
+    r->call.source = slice_of(d->source->name);
+    r->call.entity = slice_of(d->id.entity);
+    r->call.call.done = released;
+    r->call.call.timeout_ms = 2000;
+    store_release(d->worker->store, &r->call);
+}
+
+static bool is_wanted(struct delivery *d) {
+    bool wanted = filter_wants(d->source, &d->id);
+    delivery_step(d, STEP_FILTER);
+    if (wanted)
+        return true;
+    if (d->id.closes && d->rules->conf->claims)
+        release_entity(d);
+    answer_status(d, ANSWER_IGNORED);
+    return false;
+}
+
+static void explain(struct delivery *d) {
+    char percentage[16];
+    percentage_print(d->control.ppm, percentage);
+    int n = snprintf(d->why, sizeof d->why, "mode=%s percentage=%s epoch=%llu why=%s",
+                     mode_names[d->control.mode], percentage, (unsigned long long)d->control.epoch,
+                     why_names[d->decision.why]);
+    if (d->decision.bucket != BUCKET_NONE && n > 0 && (size_t)n < sizeof d->why)
+        snprintf(d->why + n, sizeof d->why - (size_t)n, " bucket=%u", d->decision.bucket);
+}
+
+void delivery_run(struct delivery *d) {
+    delivery_hold(d);
+    delivery_step(d, STEP_PARSE);
+    d->state = DELIVERY_OVER;
+    if (is_authentic(d) && is_identified(d) && is_wanted(d)) {
+        d->control = d->worker->control;
+        d->decision = decide(d->rules->conf, &d->control, &d->id);
+        explain(d);
+        snprintf(d->digest, sizeof d->digest, "xxh3:%016llx",
+                 (unsigned long long)digest_xxh3(d->body->data, d->body->len, 0));
+        delivery_step(d, STEP_DECIDE);
+        claim_start(d);
+    }
+    delivery_drop(d);
+}
+
+uint64_t flow_sticky_ms(const struct delivery *d) {
+    const struct conf *conf = d->rules->conf;
+    if (d->id.closes || conf->sticky == STICKY_IN_FLIGHT)
+        return 0;
+    return conf->sticky == STICKY_CLOSED ? CLOSED_MS : conf->sticky_ms;
+}
+
+/* ---- forward ---- */
+
+void flow_granted(struct delivery *d) {
+    struct worker *w = d->worker;
+    bool shadow = d->claim.ret_shadow;
+    struct attempt *owner_slot = d->slots[ROLE_OWNER], *shadow_slot = d->slots[ROLE_SHADOW];
+    d->slots[ROLE_OWNER] = d->slots[ROLE_SHADOW] = NULL;
+    metrics_add(w->metrics, METRIC_EVENTS, d->control.mode, d->owner, 0, 1);
+    if (!shadow && shadow_slot)
+        attempts_free(w->attempts, shadow_slot);
+    leg_start(d, d->owner, ROLE_OWNER, owner_slot);
+    if (shadow)
+        leg_start(d, side_other(d->owner), ROLE_SHADOW, shadow_slot);
+}
+
+/* ---- record and reply ---- */
+
+static struct leg *owner_leg(struct delivery *d) {
+    return d->owner == SIDE_NONE ? NULL : &d->legs[d->owner];
+}
+
+static bool answer_is_there(const struct leg *leg) {
+    return leg->phase == PHASE_RECORDED && leg->body_over;
+}
+
+static bool passes_through(const struct leg *leg) {
+    return leg->outcome != OUTCOME_IN_DOUBT && leg->outcome != OUTCOME_UNSENT && leg->status / 100 != 3;
+}
+
+static void stream_end(struct delivery *d, bool whole) {
+    struct conn *c = delivery_take_conn(d);
+    d->streaming = false;
+    if (c) {
+        conn_stream_end(c, whole);
+        delivery_drop(d); /* the connection's */
+    }
+}
+
+/* The answer is larger or later than what is held back: the sender gets it as it comes. */
+static void stream(struct delivery *d, struct leg *leg) {
+    d->streaming = true;
+    answer_stream(d, leg);
+    if (d->streaming && leg->body_over) /* it broke off: never passed on as whole (RFC 9112 §8) */
+        stream_end(d, false);
+}
+
+static void reply(struct delivery *d, struct leg *owner) {
+    delivery_step(d, STEP_REPLY);
+    if (d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE)
+        answer_summary(d);
+    else if (d->conn && passes_through(owner) && !owner->body_whole)
+        stream(d, owner);
+    else
+        answer_backend(d, owner);
+}
+
+/* Answers as soon as everything the answer needs is there. */
+static void try_reply(struct delivery *d) {
+    struct leg *owner = owner_leg(d);
+    if (!owner || d->answered || !answer_is_there(owner))
+        return;
+    struct leg *other = &d->legs[side_other(d->owner)];
+    bool waits = d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE &&
+                 other->phase != PHASE_NONE && other->role == ROLE_SHADOW &&
+                 !answer_is_there(other);
+    if (!waits)
+        reply(d, owner);
+}
+
+static bool falls_back(struct delivery *d, const struct leg *leg) {
+    return leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
+           d->rules->conf->backends[SIDE_NEW].fallback;
+}
+
+static void fall_back(struct delivery *d) {
+    metrics_add(d->worker->metrics, METRIC_FALLBACKS, 0, 0, 0, 1);
+    d->fell_back = true;
+    d->owner = SIDE_NONE;
+    d->decision.side = SIDE_LEGACY;
+    d->decision.absolute = true;
+    d->decision.shadow = false;
+    d->decision.why = WHY_FALLBACK;
+    explain(d);
+    claim_start(d);
+}
+
+static bool wants_stream(const struct delivery *d, const struct leg *leg) {
+    return d->conn && !d->answered && leg->role == ROLE_OWNER &&
+           (d->source->reply == REPLY_BACKEND || leg->outcome != OUTCOME_DONE) &&
+           leg->outcome != OUTCOME_IN_DOUBT && leg->status / 100 != 3;
+}
+
+void flow_leg_recorded(struct leg *leg) {
+    struct delivery *d = leg->delivery;
+    if (leg->role == ROLE_OWNER) {
+        delivery_step(d, STEP_RECORD);
+        if (falls_back(d, leg)) {
+            fall_back(d);
+            return;
+        }
+        if (leg->x.paused && wants_stream(d, leg)) {
+            reply(d, leg);
+            return;
+        }
+    } else {
+        log_leg(leg);
+    }
+    try_reply(d);
+    if (leg->role == ROLE_OWNER && d->answered && !d->logged)
+        log_decision(d);
+}
+
+void flow_leg_body(struct leg *leg, struct slice piece) {
+    struct delivery *d = leg->delivery;
+    if (d->streaming && leg == owner_leg(d)) {
+        if (!conn_stream(d->conn, piece) && d->streaming)
+            exchange_pause(&leg->x);
+        return;
+    }
+    if (buf_append_slice(&leg->answer, piece))
+        return;
+    if (wants_stream(d, leg)) {
+        if (!buf_append_slice(&leg->overflow, piece))
+            leg_cut(leg);
+        else if (leg->phase == PHASE_RECORDED)
+            reply(d, leg);
+        else
+            exchange_pause(&leg->x);
+        return;
+    }
+    leg->discarded += piece.len;
+    if (leg->discarded > DISCARD_MAX)
+        leg_cut(leg);
+}
+
+void flow_leg_body_over(struct leg *leg) {
+    struct delivery *d = leg->delivery;
+    if (d->streaming && leg == owner_leg(d)) {
+        stream_end(d, leg->body_whole);
+        return;
+    }
+    try_reply(d);
+}
+
+void delivery_drained(struct delivery *d) {
+    struct leg *owner = owner_leg(d);
+    if (owner && d->streaming)
+        exchange_resume(&owner->x);
+}
+
+void flow_deadline(struct delivery *d) {
+    delivery_hold(d);
+    struct leg *owner = owner_leg(d);
+    if (d->answered) {
+        delivery_drop(d);
+        return;
+    }
+    if (d->state == DELIVERY_CLAIMING || d->state == DELIVERY_WAITING) {
+        claim_deadline(d);
+    } else if (owner && (owner->phase == PHASE_RECORDED || owner->phase == PHASE_RECORDING)) {
+        reply(d, owner); /* with what is there of it */
+    } else if (owner) {
+        answer_problem(d, ANSWER_DEADLINE, "the attempt goes on; a redelivery tells its outcome");
+    }
+    delivery_drop(d);
+}

@@ -1,0 +1,90 @@
+/* Where a body ends and whether the connection lives on, by the fields of the head (RFC 9112 §6 and
+ * §9.3). */
+#include "http_parse.h"
+
+#define LENGTH_DIGITS_MAX 20 /* of UINT64_MAX */
+
+static bool has_item(struct slice list, const char *item) {
+    struct slice found;
+
+    while (http_list_next(&list, &found))
+        if (slice_iis(found, item))
+            return true;
+    return false;
+}
+
+void http_control_read(const struct http_head *head, struct http_control *ret) {
+    *ret = (struct http_control){0};
+    for (unsigned i = 0; i < head->header_count; i++) {
+        struct slice name = head->headers[i].name, value = head->headers[i].value;
+        /* The length rules out nearly all fields without a comparison. */
+        if (name.len == 4 && slice_iis(name, "Host")) {
+            if (ret->hosts++ == 0)
+                ret->host = value;
+        } else if (name.len == 6 && slice_iis(name, "Expect")) {
+            ret->expect_continue |= has_item(value, "100-continue");
+        } else if (name.len == 10 && slice_iis(name, "Connection")) {
+            ret->close |= has_item(value, "close");
+            ret->keep_alive |= has_item(value, "keep-alive");
+        } else if (name.len == 14 && slice_iis(name, "Content-Length")) {
+            if (ret->lengths++ == 0)
+                ret->length = value;
+        } else if (name.len == 17 && slice_iis(name, "Transfer-Encoding")) {
+            ret->codings++;
+        }
+    }
+}
+
+/* Only "chunked" alone is understood. §6.1 wants 501 for a coding not understood, §6.3 wants 400
+ * where chunked is not the last; a coding that is no token, an empty element or a repeated chunked
+ * hides something: 400. */
+static enum http_parse check_codings(const struct http_head *head, struct http_problem *problem) {
+    bool chunked = false, unknown = false;
+
+    for (unsigned i = 0; i < head->header_count; i++) {
+        struct slice rest = head->headers[i].value, item;
+        if (!slice_iis(head->headers[i].name, "Transfer-Encoding"))
+            continue;
+        while (http_list_next(&rest, &item)) {
+            if (chunked)
+                return http_bad(problem, 400, "Transfer-Encoding goes on after chunked");
+            if (item.len == 0 || !http_all(item, HTTP_TOKEN))
+                return http_bad(problem, 400, "Transfer-Encoding is malformed");
+            if (slice_iis(item, "identity"))
+                return http_bad(problem, 400, "Transfer-Encoding identity does not exist any more");
+            chunked = slice_iis(item, "chunked");
+            unknown |= !chunked;
+        }
+    }
+    if (unknown)
+        return http_bad(problem, 501, "the only transfer coding understood here is chunked");
+    return HTTP_OK;
+}
+
+static enum http_parse read_length(struct http_head *head, struct slice text,
+                                   struct http_problem *problem) {
+    if (text.len > LENGTH_DIGITS_MAX || !slice_to_u64(text, &head->length))
+        return http_bad(problem, 400, "Content-Length is not one decimal number below 2^64");
+    head->framing = head->length ? HTTP_LENGTH : HTTP_NO_BODY;
+    return HTTP_OK;
+}
+
+enum http_parse http_framing_read(struct http_head *head, const struct http_control *control,
+                                  struct http_problem *problem) {
+    head->framing = HTTP_NO_BODY;
+    head->length = 0;
+    head->keep_alive = !control->close && (head->minor >= 1 || control->keep_alive);
+
+    if (control->codings && head->minor == 0)
+        return http_bad(problem, 400, "HTTP/1.0 has no Transfer-Encoding");
+    if (control->codings && control->lengths)
+        return http_bad(problem, 400, "Transfer-Encoding and Content-Length in one message");
+    if (control->lengths > 1)
+        return http_bad(problem, 400, "more than one Content-Length");
+    if (control->lengths)
+        return read_length(head, control->length, problem);
+    if (!control->codings)
+        return HTTP_OK;
+    head->framing = HTTP_CHUNKED;
+    return check_codings(head, problem);
+}

@@ -1,0 +1,154 @@
+/* Listening sockets and the acceptance of connections. */
+#include "listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "shared.h"
+#include "worker.h"
+
+#define BACKLOG          1024
+#define ACCEPTS_PER_TURN 64
+#define PAUSE_US         50000 /* after the process ran out of descriptors */
+
+struct listener {
+    struct worker *worker;
+    int fd;
+    struct watch watch;
+    struct timer again;
+    LIST_ENTRY(listener) entry;
+};
+
+static uint16_t port_of(int fd) {
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+    char port[8] = "0";
+    if (getsockname(fd, (struct sockaddr *)&at, &len) == 0)
+        (void)getnameinfo((struct sockaddr *)&at, len, NULL, 0, port, sizeof port, NI_NUMERICSERV);
+    return (uint16_t)strtoul(port, NULL, 10);
+}
+
+static int bind_to(const struct addrinfo *at, bool shared) {
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int on = 1;
+    if (fd < 0)
+        return -1;
+    bool ok = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+              (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0) &&
+              bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+    if (ok)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* Binds for a moment without sharing: with SO_REUSEPORT alone a second process could take half of the connections
+ * unnoticed. Also finds a free port where 0 is asked for. */
+static bool is_free(struct addrinfo *at, uint16_t *port) {
+    int fd = bind_to(at, false);
+    if (fd < 0)
+        return false;
+    *port = port_of(fd);
+    close(fd);
+    return true;
+}
+
+static void set_port(struct addrinfo *at, uint16_t port) {
+    if (at->ai_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)at->ai_addr)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)(void *)at->ai_addr)->sin_port = htons(port);
+}
+
+int listener_bind(const struct conf_address *address, uint16_t *port, bool shared, bool more,
+                  struct err *err) {
+    char service[8];
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *at = NULL;
+    snprintf(service, sizeof service, "%u", *port);
+    if (getaddrinfo(address->host, service, &hints, &at) != 0) {
+        err_set(err, "cannot listen on %s: not a numeric address", address->text);
+        return -1;
+    }
+    int fd = -1;
+    if (more || is_free(at, port)) {
+        set_port(at, *port);
+        fd = bind_to(at, shared);
+    }
+    freeaddrinfo(at);
+    if (fd < 0)
+        err_set(err, "cannot listen on %s: %s", address->text, strerror(errno));
+    else
+        *port = port_of(fd);
+    return fd;
+}
+
+static void ready(void *arg, int what) {
+    struct listener *l = arg;
+    struct worker *w = l->worker;
+    (void)what;
+    for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+        struct sockaddr_storage from;
+        socklen_t len = sizeof from;
+        memset(&from, 0, sizeof from);
+        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+            watch_stop(&l->watch);
+            timer_set(w->loop, &l->again, PAUSE_US);
+            return;
+        }
+        if (fd < 0)
+            return;
+        if (atomic_fetch_add(&w->proxy->connections, 1) >= w->rules->conf->limit_connections) {
+            atomic_fetch_sub(&w->proxy->connections, 1);
+            close(fd);
+            continue;
+        }
+        conn_accept(w, fd, &from);
+    }
+}
+
+static void listen_again(void *arg) {
+    struct listener *l = arg;
+    watch_init(&l->watch, l->worker->loop, l->fd, ready, l);
+    if (!watch_set(&l->watch, WATCH_READ))
+        timer_set(l->worker->loop, &l->again, PAUSE_US);
+}
+
+bool listener_add(struct worker *w, int fd) {
+    struct listener *l = calloc(1, sizeof *l);
+    if (!l)
+        return false;
+    l->worker = w;
+    l->fd = fd;
+    watch_init(&l->watch, w->loop, fd, ready, l);
+    timer_init(&l->again, listen_again, l);
+    LIST_INSERT_HEAD(&w->listeners, l, entry);
+    return true;
+}
+
+void listener_open_all(struct worker *w) {
+    struct listener *l;
+    LIST_FOREACH (l, &w->listeners, entry)
+        listen_again(l);
+}
+
+void listener_close_all(struct worker *w) {
+    while (!LIST_EMPTY(&w->listeners)) {
+        struct listener *l = LIST_FIRST(&w->listeners);
+        LIST_REMOVE(l, entry);
+        watch_stop(&l->watch);
+        timer_stop(&l->again);
+        close(l->fd);
+        free(l);
+    }
+}

@@ -1,0 +1,258 @@
+/* The process's proxy: started, asked, reloaded, drained, stopped. */
+#include <pointsman/proxy.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pointsman/clock.h>
+#include <pointsman/log.h>
+
+#include "listener.h"
+#include "probe.h"
+#include "recover.h"
+#include "shared.h"
+#include "steering.h"
+#include "table.h"
+#include "worker.h"
+
+/* ---- start ---- */
+
+static bool bind_listeners(struct proxy *p, struct err *err) {
+    const struct conf *conf = p->rules->conf;
+    p->ports = calloc(conf->listener_count, sizeof *p->ports);
+    if (!p->ports) {
+        err_set(err, "no memory for listeners");
+        return false;
+    }
+    for (size_t i = 0; i < conf->listener_count; i++) {
+        p->ports[i] = conf->listeners[i].port;
+        for (unsigned w = 0; w < p->worker_count; w++) {
+            int fd = listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, w > 0, err);
+            if (fd < 0)
+                return false;
+            if (!listener_add(p->workers[w], fd)) {
+                err_set(err, "no memory for listeners");
+                close(fd);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool make_workers(struct proxy *p, struct err *err) {
+    unsigned count = p->rules->conf->workers;
+    p->workers = calloc(count, sizeof(struct worker *));
+    if (!p->workers) {
+        err_set(err, "no memory for %u workers", count);
+        return false;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        p->workers[i] = worker_new(p, i, p->rules, err);
+        if (!p->workers[i])
+            return false;
+        p->worker_count++;
+    }
+    return true;
+}
+
+static bool start_probes(struct proxy *p) {
+    const struct conf *conf = p->rules->conf;
+    bool ok = true;
+    for (int side = 0; side < SIDES; side++) {
+        const struct conf_backend *backend = &conf->backends[side];
+        probe_free(p->probes[side]);
+        p->probes[side] = NULL;
+        health_probing(&p->health[side], backend->health_path != NULL);
+        if (!backend->health_path)
+            continue;
+        p->probes[side] = probe_new(p->loop, backend, p->rules->targets[side], &p->health[side]);
+        ok = ok && p->probes[side];
+    }
+    return ok;
+}
+
+/* Mode and percentage are known as far as they can be: from here on events are taken. */
+static void open_workers(struct proxy *p) {
+    const struct conf *conf = p->rules->conf;
+    p->open = true;
+    for (unsigned i = 0; i < p->worker_count; i++)
+        worker_tell_open(p->workers[i]);
+    for (size_t i = 0; i < conf->listener_count; i++) {
+        struct jsonw *w = log_begin(LOG_INFO, "listening");
+        char address[128];
+        bool v6 = strchr(conf->listeners[i].host, ':') != NULL;
+        snprintf(address, sizeof address, "%s%s%s:%u", v6 ? "[" : "", conf->listeners[i].host,
+                 v6 ? "]" : "", p->ports[i]);
+        if (w) {
+            jsonw_strz(w, "address", address);
+            log_end(w);
+        }
+    }
+}
+
+static bool make(struct proxy *p, struct conf *conf, struct err *err) {
+    p->started_wall_us = clock_wall_us();
+    p->metrics = metrics_new(metric_defs, METRICS_COUNT);
+    p->slab = p->metrics ? metrics_slab(p->metrics) : NULL;
+    p->resolver = resolver_new();
+    p->rules = p->resolver ? rules_new(conf, p->resolver) : NULL;
+    if (!p->slab || !p->rules) {
+        err_set(err, "no memory or threads to start");
+        return false;
+    }
+    return true;
+}
+
+struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop,
+                          struct err *err) {
+    struct proxy *p = calloc(1, sizeof *p);
+    if (!p) {
+        err_set(err, "no memory to start");
+        return NULL;
+    }
+    p->store = store;
+    p->loop = loop;
+    if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) || !bind_listeners(p, err))
+        goto fail;
+    p->client = store_client_new(store, loop);
+    p->steering = p->client ? steering_new(p, open_workers) : NULL;
+    if (!p->steering || !start_probes(p)) {
+        err_set(err, "no memory to start");
+        goto fail;
+    }
+    recovery_go_on(p->recovery);
+    for (unsigned i = 0; i < p->worker_count; i++)
+        if (!worker_start(p->workers[i], err))
+            goto fail;
+    return p;
+fail:
+    proxy_stop(p);
+    return NULL;
+}
+
+/* ---- end ---- */
+
+void proxy_drain(struct proxy *p) {
+    if (atomic_exchange(&p->draining, true))
+        return;
+    for (unsigned i = 0; i < p->worker_count; i++)
+        worker_tell_drain(p->workers[i]);
+}
+
+bool proxy_is_idle(struct proxy *p) {
+    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0;
+}
+
+void proxy_stop(struct proxy *p) {
+    if (!p)
+        return;
+    for (unsigned i = 0; i < p->worker_count; i++)
+        worker_free(p->workers[i]);
+    free(p->workers);
+    for (int side = 0; side < SIDES; side++)
+        probe_free(p->probes[side]);
+    if (p->client)
+        store_client_free(p->client);
+    recovery_free(p->recovery);
+    steering_free(p->steering);
+    rules_unref(p->rules);
+    resolver_free(p->resolver);
+    metrics_free(p->metrics);
+    free(p->ports);
+    free(p);
+}
+
+/* ---- asked by admin ---- */
+
+void proxy_reload(struct proxy *p, struct conf *conf) {
+    struct rules *rules = rules_new(conf, p->resolver);
+    if (!rules) {
+        log_say(LOG_ERROR, "reload failed", "no memory; nothing was changed");
+        return;
+    }
+    rules_unref(p->rules);
+    p->rules = rules;
+    for (unsigned i = 0; i < p->worker_count; i++)
+        if (!worker_tell_rules(p->workers[i], rules))
+            log_say(LOG_ERROR, "reload failed",
+                    "no memory for worker %u, it keeps the old configuration", i);
+    if (!start_probes(p))
+        log_say(LOG_ERROR, "reload failed", "no memory for health probes");
+    log_say(LOG_INFO, "reloaded", "%s", conf->file);
+}
+
+const struct conf *proxy_conf(const struct proxy *p) {
+    return p->rules->conf;
+}
+struct store *proxy_store(const struct proxy *p) {
+    return p->store;
+}
+struct store_client *proxy_store_client(const struct proxy *p) {
+    return p->client;
+}
+struct metrics *proxy_metrics(const struct proxy *p) {
+    return p->metrics;
+}
+uint64_t proxy_started_wall_us(const struct proxy *p) {
+    return p->started_wall_us;
+}
+
+bool proxy_is_ready(struct proxy *p, struct err *err) {
+    const struct conf *conf = p->rules->conf;
+    struct store_state state;
+    if (atomic_load(&p->draining)) {
+        err_set(err, "draining: the process is about to end");
+        return false;
+    }
+    if (!p->open) {
+        err_set(err, "mode and percentage have not been read yet");
+        return false;
+    }
+    if (access(conf->directory, W_OK) != 0) {
+        err_set(err, "directory %s is not writable", conf->directory);
+        return false;
+    }
+    store_state(p->store, &state);
+    if (!state.up && conf->when_down == WHEN_DOWN_REFUSE) {
+        err_set(err, "the store is away and when_down is refuse: %s", state.problem);
+        return false;
+    }
+    return true;
+}
+
+static double ms_at(struct metrics *m, enum side side, enum role role, double q) {
+    return (double)metrics_quantile_us(m, METRIC_ATTEMPT_SECONDS, side, role, 0, q) / 1000;
+}
+
+void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *ret) {
+    struct metrics *m = p->metrics;
+    memset(ret, 0, sizeof *ret);
+    ret->health = health_of(&p->health[side], clock_mono_us(), ret->reason, sizeof ret->reason);
+    ret->in_flight = atomic_load(&p->in_flight[side][ROLE_OWNER]) +
+                     atomic_load(&p->in_flight[side][ROLE_SHADOW]);
+    for (int o = 0; o < OUTCOMES; o++) {
+        ret->outcomes[o] =
+            (uint64_t)metrics_value(m, METRIC_ATTEMPTS, side, ROLE_OWNER, (unsigned)o);
+        ret->shadow_outcomes[o] =
+            (uint64_t)metrics_value(m, METRIC_ATTEMPTS, side, ROLE_SHADOW, (unsigned)o);
+        ret->attempts += ret->outcomes[o];
+    }
+    ret->success_rate =
+        ret->attempts ? (double)ret->outcomes[OUTCOME_DONE] / (double)ret->attempts : 0;
+    ret->p50_ms = ms_at(m, side, ROLE_OWNER, 0.5);
+    ret->p99_ms = ms_at(m, side, ROLE_OWNER, 0.99);
+    ret->shadow_p50_ms = ms_at(m, side, ROLE_SHADOW, 0.5);
+    ret->shadow_p99_ms = ms_at(m, side, ROLE_SHADOW, 0.99);
+}
+
+void proxy_steering_state(struct proxy *p, struct steering_state *ret) {
+    steering_state(p->steering, ret);
+}
+
+void proxy_change(struct proxy *p, struct change *change) {
+    change->proxy = p;
+    steering_change(p->steering, change);
+}

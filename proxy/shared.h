@@ -1,0 +1,48 @@
+/* What all threads of the process share: counters against limits, health of the backends. Layer:
+ * proxy. */
+#ifndef POINTSMAN_SHARED_H
+#define POINTSMAN_SHARED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pointsman/metrics.h>
+#include <pointsman/proxy.h>
+
+#include "health.h"
+#include "resolver.h"
+
+struct worker;
+struct steering;
+struct probe;
+struct recovery;
+struct rules;
+
+struct proxy {
+    struct store *store;
+    struct loop *loop; /* the admin thread's */
+    struct store_client *client;
+    struct metrics *metrics;
+    struct metrics_slab *slab; /* of the admin thread */
+    struct resolver *resolver;
+    struct rules *rules; /* the newest; the loop's thread */
+    struct worker **workers;
+    unsigned worker_count;
+    struct steering *steering;
+    struct recovery *recovery;
+    struct probe *probes[SIDES];
+    uint64_t started_wall_us;
+    uint16_t *ports; /* bound, per listener */
+    bool open;       /* workers were told to accept */
+
+    struct health_state health[SIDES];
+    atomic_uint in_flight[SIDES][ROLES]; /* attempts, against max_in_flight */
+    atomic_ullong body_bytes;            /* against limits.in_flight */
+    atomic_uint connections;             /* against limits.connections */
+    atomic_uint deliveries;              /* in flight, detached ones too */
+    atomic_uint recording;               /* outcomes the store has not taken yet */
+    atomic_bool draining;
+};
+
+#endif
