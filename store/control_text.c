@@ -12,11 +12,13 @@ static bool take_word(struct slice *rest, struct slice *ret) {
     return len > 0;
 }
 
-bool control_read_good(struct slice text, uint64_t *ret_epoch, enum mode *ret_mode, uint32_t *ret_ppm) {
+bool control_read_good(struct slice text, uint64_t *ret_epoch, enum mode *ret_mode,
+                       uint32_t *ret_ppm) {
     struct slice epoch_text, mode_text, ppm_text;
     uint64_t epoch, ppm;
-    if (!take_word(&text, &epoch_text) || !take_word(&text, &mode_text) || !take_word(&text, &ppm_text) ||
-        text.len || !slice_to_u64(epoch_text, &epoch) || !slice_to_u64(ppm_text, &ppm) || ppm > PPM_ALL)
+    if (!take_word(&text, &epoch_text) || !take_word(&text, &mode_text) ||
+        !take_word(&text, &ppm_text) || text.len || !slice_to_u64(epoch_text, &epoch) ||
+        !slice_to_u64(ppm_text, &ppm) || ppm > PPM_ALL)
         return false;
     for (int m = 0; m < MODES; m++) {
         if (slice_is(mode_text, mode_names[m])) {

@@ -1,5 +1,5 @@
-/* The thread of the embedded store: takes what has queued up, runs it in one transaction, answers after the
- * commit. */
+/* The thread of the embedded store: takes what has queued up, runs it in one transaction, answers
+ * after the commit. */
 #include "embedded.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "embedded_sql.h"
 #include "store_ops.h"
 
-#define BATCH_MAX 1024
+#define BATCH_MAX      1024
 #define SWEEP_EVERY_US 1000000
 
 struct list {
@@ -241,7 +241,8 @@ static void port_ready(void *arg, int what) {
 }
 
 struct embedded_port *embedded_port_new(struct embedded *e, struct loop *loop,
-                                        void (*answered)(void *arg, struct store_call *call), void *arg) {
+                                        void (*answered)(void *arg, struct store_call *call),
+                                        void *arg) {
     struct embedded_port *port = calloc(1, sizeof(*port));
     if (!port)
         return NULL;

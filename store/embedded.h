@@ -18,9 +18,11 @@ MUST_CHECK struct embedded *embedded_open(const char *path, uint64_t remember_ms
 void embedded_close(struct embedded *e); /* after every port is freed; NULL is allowed */
 
 /* answered, which may be NULL, sees each call before its done. */
-MUST_CHECK struct embedded_port *embedded_port_new(struct embedded *e, struct loop *loop,
-                                                   void (*answered)(void *arg, struct store_call *call), void *arg);
-/* Calls that were not begun are answered STORE_AWAY, the others with what they got. NULL is allowed. */
+MUST_CHECK struct embedded_port *
+embedded_port_new(struct embedded *e, struct loop *loop,
+                  void (*answered)(void *arg, struct store_call *call), void *arg);
+/* Calls that were not begun are answered STORE_AWAY, the others with what they got. NULL is
+ * allowed. */
 void embedded_port_free(struct embedded_port *port);
 /* call->kind, done, deadline_us are set. */
 void embedded_submit(struct embedded_port *port, struct store_call *call);

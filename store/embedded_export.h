@@ -16,7 +16,7 @@
 #define EXPORT_PAGE 1000 /* events */
 
 struct store_export {
-    struct store_call call; /* CALL_EXPORT, CALL_CLEAR */
+    struct store_call call;     /* CALL_EXPORT, CALL_CLEAR */
     char after[RECORD_KEY_MAX]; /* the last event's key of the page before; empty: from the first */
     size_t after_len;
     struct known_copy *ret_list;

@@ -36,7 +36,8 @@ static bool entity_key(struct embedded_ops *ops, struct slice source, struct sli
     return record_entity_key(slice_of(""), source, entity, &ops->key);
 }
 
-static bool load_event(struct embedded_ops *ops, struct slice source, struct slice id, struct records *r) {
+static bool load_event(struct embedded_ops *ops, struct slice source, struct slice id,
+                       struct records *r) {
     return event_key(ops, source, id) &&
            sql_get(ops->sql, buf_slice(&ops->key), ops->now_us, &ops->event, &r->has_event) &&
            (!r->has_event || record_parse_event(buf_slice(&ops->event), &r->event));
@@ -73,13 +74,13 @@ static bool save_entity(struct embedded_ops *ops, struct slice source, struct sl
            put(ops, record_entity_keep(&r->entity, ops->now_us));
 }
 
-static bool load(struct embedded_ops *ops, struct slice source, struct slice id, struct slice entity,
-                 struct records *r) {
+static bool load(struct embedded_ops *ops, struct slice source, struct slice id,
+                 struct slice entity, struct records *r) {
     return load_event(ops, source, id, r) && load_entity(ops, source, entity, r);
 }
 
-static bool save(struct embedded_ops *ops, struct slice source, struct slice id, struct slice entity,
-                 const struct records *r) {
+static bool save(struct embedded_ops *ops, struct slice source, struct slice id,
+                 struct slice entity, const struct records *r) {
     return save_event(ops, source, id, r) && save_entity(ops, source, entity, r);
 }
 
@@ -166,8 +167,8 @@ static bool control_get(struct embedded_ops *ops, struct store_control_get *c) {
         control_copy(buf_slice(&ops->event), c->ret_percentage, sizeof(c->ret_percentage));
     if (!get_text(ops, CONTROL_GOOD_KEY, &found))
         return false;
-    c->ret_has_good = found && control_read_good(buf_slice(&ops->event), &c->ret_epoch, &c->ret_good_mode,
-                                                 &c->ret_good_ppm);
+    c->ret_has_good = found && control_read_good(buf_slice(&ops->event), &c->ret_epoch,
+                                                 &c->ret_good_mode, &c->ret_good_ppm);
     c->call.result = STORE_OK;
     return true;
 }

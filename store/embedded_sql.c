@@ -7,7 +7,7 @@
 
 #include "control_text.h"
 
-#define SQL_LAYOUT 1 /* user_version of the file */
+#define SQL_LAYOUT  1 /* user_version of the file */
 #define SQL_BUSY_MS 2000
 
 enum statement {
@@ -82,15 +82,16 @@ struct sql *sql_open(const char *path, struct err *err) {
         goto failed;
     int layout = layout_of(sql->db);
     if (layout > SQL_LAYOUT) {
-        err_set(err, "%s has layout %d, this release knows up to %d: it was written by a newer release", path,
-                layout, SQL_LAYOUT);
+        err_set(err,
+                "%s has layout %d, this release knows up to %d: it was written by a newer release",
+                path, layout, SQL_LAYOUT);
         goto close;
     }
     if (layout < 0 || sqlite3_exec(sql->db, schema, NULL, NULL, NULL) != SQLITE_OK)
         goto failed;
     for (int i = 0; i < SQL_STATEMENTS; i++) {
-        if (sqlite3_prepare_v3(sql->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &sql->statements[i],
-                               NULL) != SQLITE_OK)
+        if (sqlite3_prepare_v3(sql->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &sql->statements[i], NULL) != SQLITE_OK)
             goto failed;
     }
     return sql;
@@ -203,7 +204,8 @@ bool sql_audit_last(struct sql *sql, uint64_t *ret_epoch) {
     return true;
 }
 
-bool sql_audit_put(struct sql *sql, uint64_t epoch, uint64_t at_us, const struct store_control_set *call) {
+bool sql_audit_put(struct sql *sql, uint64_t epoch, uint64_t at_us,
+                   const struct store_control_set *call) {
     sqlite3_stmt *s = sql->statements[SQL_AUDIT_PUT];
     sqlite3_bind_int64(s, 1, (sqlite3_int64)epoch);
     sqlite3_bind_int64(s, 2, (sqlite3_int64)at_us);

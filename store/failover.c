@@ -59,7 +59,8 @@ bool failover_is_local(struct failover *f) {
 }
 
 bool failover_submit(struct failover *f, struct embedded_port *port, struct store_call *call) {
-    bool control = call->kind == CALL_CONTROL_GET || call->kind == CALL_CONTROL_SET || call->kind == CALL_AUDIT;
+    bool control = call->kind == CALL_CONTROL_GET || call->kind == CALL_CONTROL_SET ||
+                   call->kind == CALL_AUDIT;
     pthread_mutex_lock(&f->lock);
     bool local = f->mode == FAILOVER_LOCAL && !control;
     if (local)
@@ -72,7 +73,8 @@ static void seeded(struct store_call *call) {
     free(call->arg);
 }
 
-/* Before the first local claim, in the queue of the file. False: no memory, and no local claims then. */
+/* Before the first local claim, in the queue of the file. False: no memory, and no local claims
+ * then. */
 static bool seed(struct failover *f, struct embedded_port *port) {
     struct known_copy *list, *next;
     uint64_t left;

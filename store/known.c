@@ -10,9 +10,9 @@
 #define KNOWN_BUCKETS 16384
 
 struct entry {
-    struct entry *chain;                  /* of its bucket */
-    struct entry *older, *newer;          /* of its list */
-    bool ended;                           /* which list */
+    struct entry *chain;         /* of its bucket */
+    struct entry *older, *newer; /* of its list */
+    bool ended;                  /* which list */
     enum side side;
     uint64_t at_wall_us;
     uint64_t lease_end_us; /* monotonic, as is stick_end_us */
@@ -94,8 +94,8 @@ void known_free(struct known *known) {
 }
 
 /* NULL: no memory; then the leg can not be put back, which is what `left` counts. */
-static struct entry *entry_new(struct known *known, struct slice source, struct slice id, struct slice entity,
-                               enum side side, const char *token) {
+static struct entry *entry_new(struct known *known, struct slice source, struct slice id,
+                               struct slice entity, enum side side, const char *token) {
     struct entry *e = calloc(1, sizeof(*e) + source.len + id.len + entity.len + 1);
     if (!e) {
         known->left++;
@@ -119,7 +119,8 @@ static struct entry *entry_new(struct known *known, struct slice source, struct 
     return e;
 }
 
-static void claimed(struct known *known, const struct store_claim *c, enum side side, enum role role) {
+static void claimed(struct known *known, const struct store_claim *c, enum side side,
+                    enum role role) {
     if (find(known, c->token.text, side))
         return;
     struct entry *e = entry_new(known, c->source, c->id, c->entity, side, c->token.text);
@@ -178,7 +179,8 @@ void known_finished(struct known *known, const struct store_finish *c) {
     pthread_mutex_unlock(&known->lock);
 }
 
-void known_dropped(struct known *known, struct slice source, struct slice id, enum side side, const char *token) {
+void known_dropped(struct known *known, struct slice source, struct slice id, enum side side,
+                   const char *token) {
     pthread_mutex_lock(&known->lock);
     struct entry *e = find(known, token, side);
     if (e && slice_eq(source, slice(e->text, e->source_len)) &&

@@ -1,4 +1,5 @@
-/* Locks the state directory with flock: the kernel lets go when the process ends, however it ends. */
+/* Locks the state directory with flock: the kernel lets go when the process ends, however it ends.
+ */
 #include "lock.h"
 
 #include <errno.h>
@@ -38,8 +39,8 @@ static void say_holder(const char *path, int fd, struct err *err) {
     ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
     pid[len > 0 ? len : 0] = '\0';
     pid[strcspn(pid, "\n")] = '\0';
-    err_set(err, "%s is held by another pointsman (process %s): two can not share one directory", path,
-            pid[0] ? pid : "unknown");
+    err_set(err, "%s is held by another pointsman (process %s): two can not share one directory",
+            path, pid[0] ? pid : "unknown");
 }
 
 int lock_take(const char *directory, struct err *err) {

@@ -5,8 +5,8 @@
 #include <pointsman/compiler.h>
 #include <pointsman/err.h>
 
-/* Makes the directory (0700, parents too) if it is missing and locks <directory>/lock. The descriptor holds the lock;
- * -1: another process has it, and err says which. */
+/* Makes the directory (0700, parents too) if it is missing and locks <directory>/lock. The
+ * descriptor holds the lock; -1: another process has it, and err says which. */
 MUST_CHECK int lock_take(const char *directory, struct err *err);
 void lock_drop(int fd); /* -1 is allowed */
 

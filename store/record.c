@@ -8,9 +8,9 @@
 
 const char *const leg_state_names[LEG_STATES] = {"absent", "in_flight", "done",    "not_done",
                                                  "unsent", "rejected",  "in_doubt"};
-const char *const store_result_names[STORE_RESULTS] = {
-    "ok",   "granted", "mine",  "done",   "in_flight", "doubt",
-    "busy", "stale",   "absent", "hold", "away"};
+const char *const store_result_names[STORE_RESULTS] = {"ok",        "granted", "mine", "done",
+                                                       "in_flight", "doubt",   "busy", "stale",
+                                                       "absent",    "hold",    "away"};
 
 #define EVENT_LEGS_AT 21
 
@@ -29,9 +29,9 @@ static bool digit(char c, unsigned below, unsigned *ret) {
 static bool parse_leg(const char *p, struct leg_record *ret) {
     unsigned state, role, holding, from;
     uint64_t attempt, fence, until, status;
-    if (!digit(p[0], LEG_STATES, &state) || !digit(p[1], ROLES, &role) || !digit(p[2], 2, &holding) ||
-        !digit(p[3], 3, &from) || !digits(p + 38, 5, &attempt) || !digits(p + 44, 16, &fence) ||
-        !digits(p + 61, 16, &until) || !digits(p + 78, 3, &status))
+    if (!digit(p[0], LEG_STATES, &state) || !digit(p[1], ROLES, &role) ||
+        !digit(p[2], 2, &holding) || !digit(p[3], 3, &from) || !digits(p + 38, 5, &attempt) ||
+        !digits(p + 44, 16, &fence) || !digits(p + 61, 16, &until) || !digits(p + 78, 3, &status))
         return false;
     *ret = (struct leg_record){.state = (enum leg_state)state,
                                .role = (enum role)role,
@@ -91,9 +91,10 @@ bool record_parse_entity(struct slice text, struct entity_record *ret) {
 static bool print_leg(const struct leg_record *leg, struct buf *out) {
     if (leg->state == LEG_ABSENT)
         return buf_puts(out, "- ");
-    return buf_printf(out, "%d%d%d%d %s %05u %016llu %016llu %03u ", (int)leg->state, (int)leg->role,
-                      leg->holding, (int)leg->from, leg->token, leg->attempt,
-                      (unsigned long long)leg->fence, (unsigned long long)leg->until_us, leg->status);
+    return buf_printf(out, "%d%d%d%d %s %05u %016llu %016llu %03u ", (int)leg->state,
+                      (int)leg->role, leg->holding, (int)leg->from, leg->token, leg->attempt,
+                      (unsigned long long)leg->fence, (unsigned long long)leg->until_us,
+                      leg->status);
 }
 
 bool record_print_event(const struct event_record *e, struct buf *out) {
@@ -112,7 +113,8 @@ static struct slice cut(struct slice s, size_t max) {
     return s.len > max ? slice(s.ptr, max) : s;
 }
 
-bool record_print_tail(struct slice entity, struct slice why, struct slice digest, struct buf *out) {
+bool record_print_tail(struct slice entity, struct slice why, struct slice digest,
+                       struct buf *out) {
     return buf_append_slice(out, entity) && buf_append(out, "", 1) &&
            buf_append_slice(out, cut(why, RECORD_WHY_MAX)) && buf_append(out, "", 1) &&
            buf_append_slice(out, cut(digest, RECORD_DIGEST_MAX));
@@ -151,7 +153,8 @@ bool record_event_key(struct slice prefix, struct slice source, struct slice id,
            buf_append_slice(out, id);
 }
 
-bool record_entity_key(struct slice prefix, struct slice source, struct slice entity, struct buf *out) {
+bool record_entity_key(struct slice prefix, struct slice source, struct slice entity,
+                       struct buf *out) {
     return buf_append_slice(out, prefix) && buf_puts(out, "own:") && put_source(source, out) &&
            buf_append_slice(out, entity);
 }

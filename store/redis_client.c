@@ -42,7 +42,8 @@ static void learn(void *arg, struct store_call *call) {
     if (call->kind == CALL_FINISH && call->result == STORE_STALE) {
         struct store_finish *f = (struct store_finish *)(void *)call;
         known_dropped(c->shared->known, f->source, f->id, f->side, f->token.text);
-    } else if (call->kind == CALL_CLAIM && (call->result == STORE_GRANTED || call->result == STORE_MINE)) {
+    } else if (call->kind == CALL_CLAIM &&
+               (call->result == STORE_GRANTED || call->result == STORE_MINE)) {
         known_claimed(c->shared->known, (struct store_claim *)(void *)call);
     } else if (call->kind == CALL_RENEW && call->result == STORE_OK) {
         known_renewed(c->shared->known, (struct store_renew *)(void *)call);
@@ -120,7 +121,8 @@ static void plan_connection(struct redis_client *c) {
     uint64_t jitter;
     random_bytes(&jitter, sizeof(jitter));
     c->connect_us = clock_mono_us() + c->backoff_us * 3 / 4 + jitter % (c->backoff_us / 2);
-    c->backoff_us = c->backoff_us * 2 < REDIS_BACKOFF_MAX_US ? c->backoff_us * 2 : REDIS_BACKOFF_MAX_US;
+    c->backoff_us =
+        c->backoff_us * 2 < REDIS_BACKOFF_MAX_US ? c->backoff_us * 2 : REDIS_BACKOFF_MAX_US;
 }
 
 void redis_client_state(struct redis_client *c, enum redis_state state) {
@@ -188,7 +190,8 @@ static void link_down(void *arg, const char *why) {
 
 /* ---- replies ---- */
 
-static void take_call(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+static void take_call(struct redis_client *c, struct store_call *call,
+                      const struct redisReply *reply) {
     if (!call)
         return;
     enum redis_said said = redis_reply(call, reply);
@@ -259,7 +262,8 @@ static void beat(struct redis_client *c, uint64_t now_us) {
         redis_client_sent(c, redis_take_ping, NULL);
 }
 
-/* What waits for Redis goes to the local store; mode and percentage are not for one instance to change alone. */
+/* What waits for Redis goes to the local store; mode and percentage are not for one instance to
+ * change alone. */
 static void go_local(struct redis_client *c) {
     struct store_call *call = c->waiting;
     c->waiting = NULL;

@@ -1,11 +1,11 @@
 /* The inside of a client, for the files that make it up. Layer: store.
  *
  *   AWAY ──back-off──▶ CONNECTING ──▶ GREETING ──▶ PUTTING_BACK ──▶ PUBLISHING ──▶ READY
- *    ▲                                   ▲            forgotten        local mode's  │ forgot, functions gone
- *    └──── connection lost, refused ─────┴───────────────────────────────────────────┘
+ *    ▲                                   ▲            forgotten        local mode's  │ forgot,
+ * functions gone └──── connection lost, refused ─────┴───────────────────────────────────────────┘
  *
- * A call is either in `waiting` (to be sent when READY) or in flight. Every command in flight has a place in the
- * ring, in the order sent: Redis answers in that order. */
+ * A call is either in `waiting` (to be sent when READY) or in flight. Every command in flight has a
+ * place in the ring, in the order sent: Redis answers in that order. */
 #ifndef POINTSMAN_STORE_REDIS_CLIENT_INT_H
 #define POINTSMAN_STORE_REDIS_CLIENT_INT_H
 
@@ -27,20 +27,28 @@
 
 struct redisReply;
 
-#define REDIS_OPEN_MAX 10000    /* calls of a client; beyond: STORE_AWAY at once */
-#define REDIS_FLIGHTS 16384     /* a power of two */
-#define REDIS_FLIGHTS_CALLS 14000 /* the rest is for what the client sends for itself */
-#define REDIS_PUT_BACK_MAX 1024 /* legs put back at a time */
-#define REDIS_DEADLINE_US 1000000
-#define REDIS_HEARTBEAT_US 500000
-#define REDIS_TICK_US 25000
-#define REDIS_RETRY_US 100000
+#define REDIS_OPEN_MAX       10000 /* calls of a client; beyond: STORE_AWAY at once */
+#define REDIS_FLIGHTS        16384 /* a power of two */
+#define REDIS_FLIGHTS_CALLS  14000 /* the rest is for what the client sends for itself */
+#define REDIS_PUT_BACK_MAX   1024  /* legs put back at a time */
+#define REDIS_DEADLINE_US    1000000
+#define REDIS_HEARTBEAT_US   500000
+#define REDIS_TICK_US        25000
+#define REDIS_RETRY_US       100000
 #define REDIS_BACKOFF_MIN_US 20000
 #define REDIS_BACKOFF_MAX_US 1000000
 
-enum redis_state { REDIS_AWAY = 0, REDIS_CONNECTING, REDIS_GREETING, REDIS_PUTTING_BACK, REDIS_PUBLISHING, REDIS_READY };
+enum redis_state {
+    REDIS_AWAY = 0,
+    REDIS_CONNECTING,
+    REDIS_GREETING,
+    REDIS_PUTTING_BACK,
+    REDIS_PUBLISHING,
+    REDIS_READY
+};
 
-typedef void redis_take(struct redis_client *client, struct store_call *call, const struct redisReply *reply);
+typedef void redis_take(struct redis_client *client, struct store_call *call,
+                        const struct redisReply *reply);
 
 struct flight {
     redis_take *take;        /* what is done with the reply */
@@ -59,20 +67,20 @@ struct redis_client {
     struct store_call *refused; /* answered STORE_AWAY at the end of the turn */
     struct task refuse;
     unsigned open;
-    uint32_t head, tail;     /* of the ring; tail - head are in flight */
-    uint64_t progress_us;    /* when the oldest in flight became so */
-    uint64_t beat_us;        /* last heartbeat */
-    uint64_t retry_us;       /* what waits is not sent before; 0: at once */
+    uint32_t head, tail;  /* of the ring; tail - head are in flight */
+    uint64_t progress_us; /* when the oldest in flight became so */
+    uint64_t beat_us;     /* last heartbeat */
+    uint64_t retry_us;    /* what waits is not sent before; 0: at once */
     uint64_t backoff_us;
-    uint64_t connect_us;     /* AWAY: when to connect; CONNECTING: since when */
-    bool said_why;           /* the problem is noted better than the link can say it */
+    uint64_t connect_us; /* AWAY: when to connect; CONNECTING: since when */
+    bool said_why;       /* the problem is noted better than the link can say it */
     bool ending;
     struct timer tick;
     struct known_copy *put_back;      /* all of them … */
     struct known_copy *put_back_next; /* … and what is not yet sent */
     unsigned put_back_flying;
     uint64_t put_back_written;
-    uint64_t put_back_refused;        /* another token has the leg: both may have run */
+    uint64_t put_back_refused; /* another token has the leg: both may have run */
     uint64_t put_back_left;
     struct embedded_port *port; /* of the local store; NULL: there is none */
     struct store_export export; /* the local store's while export_busy */
@@ -88,7 +96,8 @@ void redis_client_lose(struct redis_client *c, const char *why);
 void redis_client_sent(struct redis_client *c, redis_take *take, struct store_call *call);
 void redis_client_trouble(struct redis_client *c, const char *text, size_t len);
 
-/* redis_greet.c, redis_put_back.c: from connected, or from READY where Redis forgot something, to READY. */
+/* redis_greet.c, redis_put_back.c: from connected, or from READY where Redis forgot something, to
+ * READY. */
 void redis_greet(struct redis_client *c);
 void redis_greet_again(struct redis_client *c);
 /* False: an error, and the connection ends with it. */
@@ -98,6 +107,7 @@ void redis_put_back(struct redis_client *c);
 void redis_greet_stop(struct redis_client *c); /* the connection is gone */
 /* Looks again whether another client has published. */
 void redis_greet_enter(struct redis_client *c);
-void redis_take_ping(struct redis_client *c, struct store_call *call, const struct redisReply *reply);
+void redis_take_ping(struct redis_client *c, struct store_call *call,
+                     const struct redisReply *reply);
 
 #endif

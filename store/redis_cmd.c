@@ -73,7 +73,8 @@ static void put_entity_keep(struct words *w, const struct redis_names *n, uint64
     put_u64(w, (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) + RECORD_ENTITY_US / 1000);
 }
 
-/* Texts made of several parts stand one behind the other in scratch, which must not grow meanwhile. */
+/* Texts made of several parts stand one behind the other in scratch, which must not grow meanwhile.
+ */
 #define SCRATCH_NEEDS 8192
 
 static void from_scratch(struct words *w, struct buf *scratch, size_t *mark) {
@@ -240,11 +241,13 @@ static void build_call(struct build *b, const char *incarnation, const struct st
         return;
     case CALL_RELEASE:
         begin(b, "release", "1");
-        entity_key(b, ((const struct store_release *)c)->source, ((const struct store_release *)c)->entity);
+        entity_key(b, ((const struct store_release *)c)->source,
+                   ((const struct store_release *)c)->entity);
         return;
     case CALL_SETTLE:
         begin(b, "settle", "1");
-        event_key(b, ((const struct store_settle *)c)->source, ((const struct store_settle *)c)->id);
+        event_key(b, ((const struct store_settle *)c)->source,
+                  ((const struct store_settle *)c)->id);
         entity_key(b, ((const struct store_settle *)c)->source, slice("", 0));
         return;
     case CALL_LOOK:
@@ -272,8 +275,8 @@ static void build_call(struct build *b, const char *incarnation, const struct st
     }
 }
 
-bool redis_cmd(const struct redis_names *names, const char *incarnation, const struct store_call *call,
-               struct buf *scratch, struct buf *out) {
+bool redis_cmd(const struct redis_names *names, const char *incarnation,
+               const struct store_call *call, struct buf *scratch, struct buf *out) {
     struct build b = {.names = names, .scratch = scratch, .ok = true};
     buf_reset(scratch);
     if (!buf_reserve(scratch, SCRATCH_NEEDS))
@@ -286,8 +289,8 @@ bool redis_cmd_incarnation(const struct redis_names *names, const char *word, st
     char function[64], key[sizeof(names->prefix) + 16];
     snprintf(function, sizeof(function), "pointsman_incarnation_%s", names->version);
     snprintf(key, sizeof(key), "%sincarnation", names->prefix);
-    const struct slice words[] = {slice_of("FCALL"), slice_of(function), slice_of("1"), slice_of(key),
-                                  slice_of(word)};
+    const struct slice words[] = {slice_of("FCALL"), slice_of(function), slice_of("1"),
+                                  slice_of(key), slice_of(word)};
     return redis_cmd_words(words, ARRAY_LEN(words), out);
 }
 

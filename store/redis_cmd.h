@@ -13,7 +13,7 @@
 struct redisReply;
 
 #define REDIS_INCARNATION_MAX 160
-#define REDIS_VERSION_LEN 8
+#define REDIS_VERSION_LEN     8
 
 /* What all commands of a store share; immutable. */
 struct redis_names {
@@ -25,10 +25,12 @@ struct redis_names {
 };
 
 /* Appends one command to out; scratch is overwritten. False: no room. */
-MUST_CHECK bool redis_cmd(const struct redis_names *names, const char *incarnation, const struct store_call *call,
-                          struct buf *scratch, struct buf *out);
-MUST_CHECK bool redis_cmd_incarnation(const struct redis_names *names, const char *word, struct buf *out);
-MUST_CHECK bool redis_cmd_ping(const struct redis_names *names, struct buf *out); /* GET incarnation */
+MUST_CHECK bool redis_cmd(const struct redis_names *names, const char *incarnation,
+                          const struct store_call *call, struct buf *scratch, struct buf *out);
+MUST_CHECK bool redis_cmd_incarnation(const struct redis_names *names, const char *word,
+                                      struct buf *out);
+MUST_CHECK bool redis_cmd_ping(const struct redis_names *names,
+                               struct buf *out); /* GET incarnation */
 MUST_CHECK bool redis_cmd_load(const struct redis_names *names, struct buf *out);
 MUST_CHECK bool redis_cmd_words(const struct slice *words, unsigned count, struct buf *out);
 

@@ -19,7 +19,8 @@ static void ask(struct redis_client *c, redis_take *take, bool built) {
     redis_client_sent(c, take, NULL);
 }
 
-static void say(struct redis_client *c, redis_take *take, const struct slice *words, unsigned count) {
+static void say(struct redis_client *c, redis_take *take, const struct slice *words,
+                unsigned count) {
     ask(c, take, redis_cmd_words(words, count, &c->link.out));
 }
 
@@ -32,11 +33,13 @@ bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply
     return false;
 }
 
-/* Where this process can go on alone, a Redis that takes no writes is none: out of memory, a replica. */
+/* Where this process can go on alone, a Redis that takes no writes is none: out of memory, a
+ * replica. */
 static void ask_for_a_write(struct redis_client *c) {
     char key[sizeof(c->shared->names.prefix) + 16];
     snprintf(key, sizeof(key), "%sprobe", c->shared->names.prefix);
-    const struct slice words[] = {slice_of("SET"), slice_of(key), slice_of("1"), slice_of("PX"), slice_of("1000")};
+    const struct slice words[] = {slice_of("SET"), slice_of(key), slice_of("1"), slice_of("PX"),
+                                  slice_of("1000")};
     say(c, take_greeting, words, ARRAY_LEN(words));
 }
 
@@ -71,13 +74,15 @@ void redis_greet_again(struct redis_client *c) {
     ask(c, take_loaded, redis_cmd_load(&c->shared->names, &c->link.out));
 }
 
-static void take_greeting(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+static void take_greeting(struct redis_client *c, struct store_call *call,
+                          const struct redisReply *reply) {
     (void)call;
     redis_greet_accepted(c, reply);
 }
 
 /* Evicted records would be claimed again. Not fatal: memory may never fill. */
-static void take_memory(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+static void take_memory(struct redis_client *c, struct store_call *call,
+                        const struct redisReply *reply) {
     (void)call;
     if (!redis_greet_accepted(c, reply) || reply->type != REDIS_REPLY_STRING)
         return;
@@ -85,23 +90,29 @@ static void take_memory(struct redis_client *c, struct store_call *call, const s
     bool kept = strstr(reply->str, "maxmemory_policy:noeviction") != NULL;
     if (!unlimited && !kept && redis_shared_warn_once(c->shared))
         log_say(LOG_WARN, "redis may evict claims",
-                "maxmemory is set and maxmemory-policy is not noeviction: an evicted claim lets an event run twice");
+                "maxmemory is set and maxmemory-policy is not noeviction: an evicted claim lets an "
+                "event run twice");
 }
 
-static void take_loaded(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+static void take_loaded(struct redis_client *c, struct store_call *call,
+                        const struct redisReply *reply) {
     (void)call;
     bool there = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "already exists");
     if (!there && !redis_greet_accepted(c, reply))
         return;
-    ask(c, take_incarnation, redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
+    ask(c, take_incarnation,
+        redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
 }
 
-static void take_incarnation(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+static void take_incarnation(struct redis_client *c, struct store_call *call,
+                             const struct redisReply *reply) {
     (void)call;
     if (!redis_greet_accepted(c, reply))
         return;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
-        reply->element[1]->type != REDIS_REPLY_INTEGER || reply->element[0]->len >= sizeof(c->incarnation)) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+        reply->element[0]->type != REDIS_REPLY_STRING ||
+        reply->element[1]->type != REDIS_REPLY_INTEGER ||
+        reply->element[0]->len >= sizeof(c->incarnation)) {
         redis_client_lose(c, "the incarnation is not readable");
         return;
     }
@@ -115,7 +126,8 @@ static void take_incarnation(struct redis_client *c, struct store_call *call, co
     redis_put_back(c);
 }
 
-void redis_take_ping(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+void redis_take_ping(struct redis_client *c, struct store_call *call,
+                     const struct redisReply *reply) {
     (void)call;
     if (reply->type == REDIS_REPLY_ERROR) {
         if (!redis_greet_accepted(c, reply))

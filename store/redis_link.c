@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #define LINK_OUT_MAX (64u * 1024 * 1024)
-#define LINK_READ 65536
+#define LINK_READ    65536
 
 static void ready(void *arg, int what);
 
 static void flush_now(void *arg);
 
-void redis_link_init(struct redis_link *link, struct loop *loop, const struct redis_link_ops *ops, void *arg) {
+void redis_link_init(struct redis_link *link, struct loop *loop, const struct redis_link_ops *ops,
+                     void *arg) {
     *link = (struct redis_link){.fd = -1, .loop = loop, .ops = ops, .arg = arg};
     task_init(&link->flush, flush_now, link);
     buf_init(&link->out, LINK_OUT_MAX);

@@ -1,4 +1,5 @@
-/* One connection to Redis: a non-blocking socket, hiredis' reply parser, one write a loop turn. Layer: store. */
+/* One connection to Redis: a non-blocking socket, hiredis' reply parser, one write a loop turn.
+ * Layer: store. */
 #ifndef POINTSMAN_STORE_REDIS_LINK_H
 #define POINTSMAN_STORE_REDIS_LINK_H
 
@@ -12,8 +13,9 @@
 
 struct redisReply;
 
-/* up: connected. reply: the oldest command's answer, freed afterwards by the link. down: the connection is gone, by
- * itself or by redis_link_close from outside a callback; the last to be called. */
+/* up: connected. reply: the oldest command's answer, freed afterwards by the link. down: the
+ * connection is gone, by itself or by redis_link_close from outside a callback; the last to be
+ * called. */
 struct redis_link_ops {
     void (*up)(void *arg);
     void (*reply)(void *arg, struct redisReply *reply);
@@ -36,12 +38,13 @@ struct redis_link {
     struct buf out;
 };
 
-void redis_link_init(struct redis_link *link, struct loop *loop, const struct redis_link_ops *ops, void *arg);
+void redis_link_init(struct redis_link *link, struct loop *loop, const struct redis_link_ops *ops,
+                     void *arg);
 /* Closes without calling down. */
 void redis_link_free(struct redis_link *link);
 /* `down` is called later where it can not be begun: false then, with *ret_why. */
-MUST_CHECK bool redis_link_open(struct redis_link *link, const struct sockaddr_storage *to, socklen_t len,
-                                const char **ret_why);
+MUST_CHECK bool redis_link_open(struct redis_link *link, const struct sockaddr_storage *to,
+                                socklen_t len, const char **ret_why);
 /* why is a string that stays. */
 void redis_link_close(struct redis_link *link, const char *why);
 /* What stands in link->out is written at the end of this turn. */

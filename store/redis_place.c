@@ -66,8 +66,8 @@ static bool take_path(struct redis_place *place, struct err *err) {
     struct sockaddr_un *un = (struct sockaddr_un *)&place->address;
     size_t len = strlen(place->host);
     if (len >= sizeof(un->sun_path)) {
-        err_set(err, "store.redis.url: the socket's path has %zu bytes, at most %zu are allowed", len,
-                sizeof(un->sun_path) - 1);
+        err_set(err, "store.redis.url: the socket's path has %zu bytes, at most %zu are allowed",
+                len, sizeof(un->sun_path) - 1);
         return false;
     }
     un->sun_family = AF_UNIX;

@@ -18,8 +18,10 @@ static void end_list(struct redis_client *c) {
     c->put_back_left = 0;
 }
 
-static void ask_file(struct redis_client *c, enum call_kind kind, void (*done)(struct store_call *call)) {
-    c->export.call = (struct store_call){.kind = kind, .done = done, .arg = c, .deadline_us = UINT64_MAX};
+static void ask_file(struct redis_client *c, enum call_kind kind,
+                     void (*done)(struct store_call *call)) {
+    c->export.call =
+        (struct store_call){.kind = kind, .done = done, .arg = c, .deadline_us = UINT64_MAX};
     c->export_busy = true;
     embedded_submit(c->port, &c->export.call);
 }
@@ -68,7 +70,8 @@ static void end_page(struct redis_client *c) {
 }
 
 static void end_put_back(struct redis_client *c) {
-    redis_shared_put_back(c->shared, c->incarnation, c->put_back_written + c->put_back_refused, c->put_back_left);
+    redis_shared_put_back(c->shared, c->incarnation, c->put_back_written + c->put_back_refused,
+                          c->put_back_left);
     known_forget_left(c->shared->known);
     end_list(c);
     redis_greet_enter(c);
@@ -78,7 +81,8 @@ static void put_back_more(struct redis_client *c) {
     while (c->put_back_next && c->put_back_flying < REDIS_PUT_BACK_MAX) {
         struct known_copy *copy = c->put_back_next;
         copy->call.call.kind = CALL_ASSERT;
-        if (!redis_cmd(&c->shared->names, c->incarnation, &copy->call.call, &c->scratch, &c->link.out)) {
+        if (!redis_cmd(&c->shared->names, c->incarnation, &copy->call.call, &c->scratch,
+                       &c->link.out)) {
             redis_client_lose(c, "no memory");
             return;
         }
@@ -94,7 +98,8 @@ static void put_back_more(struct redis_client *c) {
         end_put_back(c);
 }
 
-static void take_put_back(struct redis_client *c, struct store_call *call, const struct redisReply *reply) {
+static void take_put_back(struct redis_client *c, struct store_call *call,
+                          const struct redisReply *reply) {
     (void)call;
     if (!redis_greet_accepted(c, reply))
         return;

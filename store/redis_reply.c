@@ -15,11 +15,20 @@ enum redis_said redis_error_kind(const struct redisReply *reply) {
         const char *begins;
         enum redis_said said;
     } kinds[] = {
-        {"OOM ", SAID_LATER},          {"MISCONF ", SAID_LATER},     {"NOREPLICAS ", SAID_LATER},
-        {"BUSY ", SAID_LATER},         {"TRYAGAIN ", SAID_LATER},    {"LOADING ", SAID_ELSEWHERE},
-        {"READONLY ", SAID_ELSEWHERE}, {"MASTERDOWN ", SAID_ELSEWHERE}, {"CLUSTERDOWN ", SAID_ELSEWHERE},
-        {"NOAUTH ", SAID_ELSEWHERE},   {"WRONGPASS ", SAID_ELSEWHERE},  {"NOPERM ", SAID_ELSEWHERE},
-        {"NOSCRIPT ", SAID_UNLOADED},  {"ERR Function not found", SAID_UNLOADED},
+        {"OOM ", SAID_LATER},
+        {"MISCONF ", SAID_LATER},
+        {"NOREPLICAS ", SAID_LATER},
+        {"BUSY ", SAID_LATER},
+        {"TRYAGAIN ", SAID_LATER},
+        {"LOADING ", SAID_ELSEWHERE},
+        {"READONLY ", SAID_ELSEWHERE},
+        {"MASTERDOWN ", SAID_ELSEWHERE},
+        {"CLUSTERDOWN ", SAID_ELSEWHERE},
+        {"NOAUTH ", SAID_ELSEWHERE},
+        {"WRONGPASS ", SAID_ELSEWHERE},
+        {"NOPERM ", SAID_ELSEWHERE},
+        {"NOSCRIPT ", SAID_UNLOADED},
+        {"ERR Function not found", SAID_UNLOADED},
         {"ERR max number of clients", SAID_ELSEWHERE},
     };
     if (reply->type != REDIS_REPLY_ERROR)
@@ -60,7 +69,8 @@ static enum redis_said set(struct store_call *call, enum store_result result) {
     return SAID_ANSWER;
 }
 
-/* "G|M <side> <from> <shadow> <attempt> <fence>" · "D <side> <status>" · "I|B <side> <ms>" · "U <side>" · "H <ms>" · "F" */
+/* "G|M <side> <from> <shadow> <attempt> <fence>" · "D <side> <status>" · "I|B <side> <ms>" · "U
+ * <side>" · "H <ms>" · "F" */
 static enum redis_said claim(struct store_claim *c, const struct answer *a) {
     const uint64_t *n = a->numbers;
     bool sided = a->count > 0 && n[0] < SIDES;
@@ -112,14 +122,16 @@ static enum redis_said simple(struct store_call *call, const struct answer *a) {
 }
 
 static struct slice text_of(const struct redisReply *r) {
-    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS ? slice(r->str, r->len) : slice(NULL, 0);
+    return r->type == REDIS_REPLY_STRING || r->type == REDIS_REPLY_STATUS ? slice(r->str, r->len)
+                                                                          : slice(NULL, 0);
 }
 
 static enum redis_said look(struct store_look *c, const struct redisReply *reply) {
     uint64_t now_us;
     struct event_record event;
     struct entity_record entity;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 || !slice_to_u64(text_of(reply->element[0]), &now_us))
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1 ||
+        !slice_to_u64(text_of(reply->element[0]), &now_us))
         return SAID_NONSENSE;
     struct slice event_text = reply->elements > 1 ? text_of(reply->element[1]) : slice(NULL, 0);
     struct slice entity_text = reply->elements > 2 ? text_of(reply->element[2]) : slice(NULL, 0);
@@ -141,8 +153,8 @@ static enum redis_said control_get(struct store_control_get *c, const struct red
     c->ret_has_percentage = percentage.ptr != NULL;
     control_copy(mode, c->ret_mode, sizeof(c->ret_mode));
     control_copy(percentage, c->ret_percentage, sizeof(c->ret_percentage));
-    c->ret_has_good = control_read_good(text_of(reply->element[2]), &c->ret_epoch, &c->ret_good_mode,
-                                        &c->ret_good_ppm);
+    c->ret_has_good = control_read_good(text_of(reply->element[2]), &c->ret_epoch,
+                                        &c->ret_good_mode, &c->ret_good_ppm);
     return set(&c->call, STORE_OK);
 }
 
@@ -183,7 +195,8 @@ static enum redis_said audit(struct store_audit *c, const struct redisReply *rep
     c->ret_count = 0;
     for (size_t i = 0; i < reply->elements && c->ret_count < c->limit; i++) {
         const struct redisReply *row = reply->element[i];
-        if (row->type != REDIS_REPLY_ARRAY || row->elements != 2 || row->element[1]->type != REDIS_REPLY_ARRAY)
+        if (row->type != REDIS_REPLY_ARRAY || row->elements != 2 ||
+            row->element[1]->type != REDIS_REPLY_ARRAY)
             return SAID_NONSENSE;
         struct slice id = text_of(row->element[0]);
         const char *dash = id.len ? memchr(id.ptr, '-', id.len) : NULL;

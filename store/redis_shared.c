@@ -39,7 +39,8 @@ struct redis_shared *redis_shared_new(const struct conf *conf, struct err *err) 
     s->db = conf->redis_db;
     s->away_since_us = clock_mono_us();
     s->known = known_new();
-    if (!s->known || !copy_text(&s->user, conf->redis_user) || !copy_text(&s->password, conf->redis_password)) {
+    if (!s->known || !copy_text(&s->user, conf->redis_user) ||
+        !copy_text(&s->password, conf->redis_password)) {
         err_set(err, "no memory for the Redis store");
         goto failed;
     }
@@ -78,7 +79,8 @@ void redis_shared_state(struct redis_shared *s, struct store_state *ret) {
     else if (!s->ready)
         snprintf(ret->problem, sizeof(ret->problem), "not connected yet");
     else if (held)
-        snprintf(ret->problem, sizeof(ret->problem), "the store forgot or is new: claims are held for %llu ms",
+        snprintf(ret->problem, sizeof(ret->problem),
+                 "the store forgot or is new: claims are held for %llu ms",
                  (unsigned long long)((s->hold_end_us - now_us + 999) / 1000));
     pthread_mutex_unlock(&s->lock);
 }
@@ -128,7 +130,8 @@ bool redis_shared_met(struct redis_shared *s, const char *incarnation, uint64_t 
     return missing;
 }
 
-void redis_shared_put_back(struct redis_shared *s, const char *incarnation, uint64_t written, uint64_t left) {
+void redis_shared_put_back(struct redis_shared *s, const char *incarnation, uint64_t written,
+                           uint64_t left) {
     pthread_mutex_lock(&s->lock);
     s->lost += written;
     if (strcmp(s->put_back, incarnation) != 0) {

@@ -1,4 +1,5 @@
-/* What the clients of one process share about Redis: where it is, what was learned of it, what is known. Layer: store. */
+/* What the clients of one process share about Redis: where it is, what was learned of it, what is
+ * known. Layer: store. */
 #ifndef POINTSMAN_STORE_REDIS_SHARED_H
 #define POINTSMAN_STORE_REDIS_SHARED_H
 
@@ -23,13 +24,13 @@ struct redis_shared {
     char *user;
     char *password;
     uint32_t db;
-    struct failover *failover; /* when_down: local; else NULL */
-    pthread_mutex_t lock;                     /* what follows */
-    char incarnation[REDIS_INCARNATION_MAX];  /* the last that any client saw; empty: none yet */
-    char put_back[REDIS_INCARNATION_MAX];     /* the incarnation that has what is known */
-    unsigned ready;                           /* clients whose connection is */
-    uint64_t away_since_us;                   /* monotonic: when the last of them left */
-    uint64_t hold_end_us;                     /* monotonic: claims are held until then */
+    struct failover *failover;               /* when_down: local; else NULL */
+    pthread_mutex_t lock;                    /* what follows */
+    char incarnation[REDIS_INCARNATION_MAX]; /* the last that any client saw; empty: none yet */
+    char put_back[REDIS_INCARNATION_MAX];    /* the incarnation that has what is known */
+    unsigned ready;                          /* clients whose connection is */
+    uint64_t away_since_us;                  /* monotonic: when the last of them left */
+    uint64_t hold_end_us;                    /* monotonic: claims are held until then */
     uint64_t forgot;
     uint64_t lost;
     uint64_t published;
@@ -52,7 +53,8 @@ bool redis_shared_troubled(const struct redis_shared *s);
 /* A greeting named the incarnation. True: what is known must be put back first. */
 MUST_CHECK bool redis_shared_met(struct redis_shared *s, const char *incarnation, uint64_t hold_ms);
 /* It was: `written` legs were missing. */
-void redis_shared_put_back(struct redis_shared *s, const char *incarnation, uint64_t written, uint64_t left);
+void redis_shared_put_back(struct redis_shared *s, const char *incarnation, uint64_t written,
+                           uint64_t left);
 void redis_shared_published(struct redis_shared *s, uint64_t published, uint64_t lost);
 /* True for the first to ask. */
 MUST_CHECK bool redis_shared_warn_once(struct redis_shared *s);

@@ -39,12 +39,13 @@ static void finish_anew(struct records *r, uint64_t now_us, const struct store_f
     if (!r->has_event)
         r->event = (struct event_record){.at_us = now_us, .pin = c->side, .entity = c->entity};
     struct leg_record *leg = &r->event.legs[c->side];
-    *leg = (struct leg_record){.state = record_state_of(c->outcome),
-                               .role = c->role,
-                               .attempt = c->attempt > RECORD_ATTEMPT_MAX ? RECORD_ATTEMPT_MAX : c->attempt,
-                               .fence = c->fence,
-                               .until_us = now_us,
-                               .status = c->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : c->status};
+    *leg = (struct leg_record){
+        .state = record_state_of(c->outcome),
+        .role = c->role,
+        .attempt = c->attempt > RECORD_ATTEMPT_MAX ? RECORD_ATTEMPT_MAX : c->attempt,
+        .fence = c->fence,
+        .until_us = now_us,
+        .status = c->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : c->status};
     memcpy(leg->token, c->token.text, TOKEN_LEN);
     r->has_event = true;
     r->event_changed = true;

@@ -1,6 +1,6 @@
-/* What claim, renew, finish … do to an event's and an entity's record: pure functions over (records, now).
- * The embedded store runs them; store/redis_lua.c says the same in Lua, and one contract test holds both to
- * it. Layer: store. */
+/* What claim, renew, finish … do to an event's and an entity's record: pure functions over
+ * (records, now). The embedded store runs them; store/redis_lua.c says the same in Lua, and one
+ * contract test holds both to it. Layer: store. */
 #ifndef POINTSMAN_STORE_RULES_H
 #define POINTSMAN_STORE_RULES_H
 

@@ -25,7 +25,8 @@ static bool runs(const struct leg_record *leg, uint64_t now_us) {
     return leg->state == LEG_IN_FLIGHT && leg->until_us > now_us;
 }
 
-static void answer(struct store_claim *c, enum store_result result, enum side side, uint64_t left_ms) {
+static void answer(struct store_claim *c, enum store_result result, enum side side,
+                   uint64_t left_ms) {
     c->call.result = result;
     c->ret_side = side;
     c->ret_ms_left = left_ms;
@@ -62,7 +63,8 @@ static enum side choose(const struct records *r, uint64_t now_us, const struct s
 }
 
 /* What the legs of the event say by themselves. True: the claim is answered. */
-static bool legs_answer(struct records *r, uint64_t now_us, struct store_claim *c, enum side chosen) {
+static bool legs_answer(struct records *r, uint64_t now_us, struct store_claim *c,
+                        enum side chosen) {
     struct leg_record *legs = r->event.legs;
     for (int s = 0; s < SIDES; s++) {
         if (legs[s].role == ROLE_OWNER && legs[s].state == LEG_IN_FLIGHT &&
@@ -97,8 +99,9 @@ static bool legs_answer(struct records *r, uint64_t now_us, struct store_claim *
     return false;
 }
 
-/* One more open attempt at side. The fence rises when nothing was open, on a change of side and on take-over
- * only: others that are open at the same side must stay able to renew. False: open at the other side. */
+/* One more open attempt at side. The fence rises when nothing was open, on a change of side and on
+ * take-over only: others that are open at the same side must stay able to renew. False: open at the
+ * other side. */
 static bool take_entity(struct records *r, uint64_t now_us, uint64_t until_us, enum side side) {
     struct entity_record *e = &r->entity;
     bool live = r->has_entity && e->open > 0 && e->lease_us > now_us;

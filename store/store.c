@@ -19,7 +19,7 @@
 
 struct store {
     int lock_fd;
-    struct embedded *embedded; /* either this … */
+    struct embedded *embedded;  /* either this … */
     struct redis_shared *redis; /* … or this */
 };
 
@@ -138,7 +138,8 @@ static bool fits(struct slice source, struct slice id, struct slice entity) {
 }
 
 /* What no store could keep is answered as if it could not be reached. */
-static void submit_if(struct store_client *client, struct store_call *call, enum call_kind kind, bool sane) {
+static void submit_if(struct store_client *client, struct store_call *call, enum call_kind kind,
+                      bool sane) {
     if (sane) {
         submit(client, call, kind);
         return;
@@ -159,18 +160,21 @@ static uint64_t lease_end_us(uint64_t lease_ms) {
 void store_claim(struct store_client *client, struct store_claim *call) {
     call->ret_until_us = lease_end_us(call->lease_ms);
     submit_if(client, &call->call, CALL_CLAIM,
-              fits(call->source, call->id, call->entity) && has_token(&call->token) && call->side < SIDES);
+              fits(call->source, call->id, call->entity) && has_token(&call->token) &&
+                  call->side < SIDES);
 }
 
 void store_renew(struct store_client *client, struct store_renew *call) {
     call->ret_until_us = lease_end_us(call->lease_ms);
     submit_if(client, &call->call, CALL_RENEW,
-              fits(call->source, call->id, call->entity) && has_token(&call->token) && call->side < SIDES);
+              fits(call->source, call->id, call->entity) && has_token(&call->token) &&
+                  call->side < SIDES);
 }
 
 void store_finish(struct store_client *client, struct store_finish *call) {
     submit_if(client, &call->call, CALL_FINISH,
-              fits(call->source, call->id, call->entity) && has_token(&call->token) && call->side < SIDES);
+              fits(call->source, call->id, call->entity) && has_token(&call->token) &&
+                  call->side < SIDES);
 }
 
 void store_assert(struct store_client *client, struct store_assert *call) {

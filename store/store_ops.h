@@ -1,4 +1,5 @@
-/* What store.h does not show: the kinds of calls, and putting back what an instance knows. Layer: store. */
+/* What store.h does not show: the kinds of calls, and putting back what an instance knows. Layer:
+ * store. */
 #ifndef POINTSMAN_STORE_STORE_OPS_H
 #define POINTSMAN_STORE_STORE_OPS_H
 
@@ -25,8 +26,9 @@ enum call_kind {
     CALL_KINDS
 };
 
-/* Puts one leg and its entity back where the store lacks them or has older ones; never lowers a gen. OK:
- * ret_written says whether anything was missing. STALE: another token was granted in between. */
+/* Puts one leg and its entity back where the store lacks them or has older ones; never lowers a
+ * gen. OK: ret_written says whether anything was missing. STALE: another token was granted in
+ * between. */
 struct store_assert {
     struct store_call call;
     struct slice source, id, entity;

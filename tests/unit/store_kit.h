@@ -1,4 +1,5 @@
-/* What the store's tests share: a Redis of their own, a store over it or over a file, calls that wait. Layer: tests. */
+/* What the store's tests share: a Redis of their own, a store over it or over a file, calls that
+ * wait. Layer: tests. */
 #ifndef POINTSMAN_TESTS_STORE_KIT_H
 #define POINTSMAN_TESTS_STORE_KIT_H
 
@@ -38,9 +39,10 @@ struct kit {
 };
 
 static inline void kit_directory(struct kit *kit) {
-    snprintf(kit->directory, sizeof(kit->directory), "/tmp/pm-store-XXXXXX");
-    assert_non_null(mkdtemp(kit->directory));
-    snprintf(kit->socket, sizeof(kit->socket), "%.63s/redis.sock", kit->directory);
+    char directory[] = "/tmp/pm-store-XXXXXX";
+    assert_non_null(mkdtemp(directory));
+    snprintf(kit->directory, sizeof(kit->directory), "%s", directory);
+    snprintf(kit->socket, sizeof(kit->socket), "%s/redis.sock", directory);
 }
 
 /* Until someone listens; fails after ten seconds. */
@@ -68,8 +70,8 @@ static inline void kit_redis_start(struct kit *kit) {
     if (kit->redis == 0) {
         if (!freopen("/dev/null", "w", stdout))
             _exit(126);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", kit->socket, "--save", "", "--dir",
-               kit->directory, (char *)NULL);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", kit->socket, "--save",
+               "", "--dir", kit->directory, (char *)NULL);
         _exit(127);
     }
     redisFree(kit_connect(kit));
@@ -132,8 +134,9 @@ static inline void kit_close(struct kit *kit) {
 }
 
 static inline void kit_remove(struct kit *kit) {
-    static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm", "local.db", "local.db-wal",
-                                        "local.db-shm", "lock", "redis.sock", "dump.rdb"};
+    static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm",
+                                        "local.db", "local.db-wal", "local.db-shm",
+                                        "lock",     "redis.sock",   "dump.rdb"};
     char path[128];
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         snprintf(path, sizeof(path), "%.63s/%s", kit->directory, names[i]);

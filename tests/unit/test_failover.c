@@ -1,4 +1,5 @@
-/* when_down: local. An instance goes on alone, and what it did is in Redis before Redis grants anything again. */
+/* when_down: local. An instance goes on alone, and what it did is in Redis before Redis grants
+ * anything again. */
 #include "store_kit.h"
 
 #define LEASE_MS 60000
@@ -14,7 +15,8 @@ static struct store_claim claim(const char *id, enum store_result result) {
                             .lease_ms = LEASE_MS};
     kit_claim(&kit, &c);
     if (c.call.result != result)
-        fail_msg("claim of %s: %s, not %s", id, store_result_names[c.call.result], store_result_names[result]);
+        fail_msg("claim of %s: %s, not %s", id, store_result_names[c.call.result],
+                 store_result_names[result]);
     return c;
 }
 

@@ -1,13 +1,15 @@
-/* Random histories on both stores at once: every answer and every record must be alike. Prints its seed; SEED=n repeats. */
+/* Random histories on both stores at once: every answer and every record must be alike. Prints its
+ * seed; SEED=n repeats. */
 #include "store_kit.h"
 
 #define HISTORIES 60
-#define STEPS 60
-#define EVENTS 4
-#define ENTITIES 2
-#define TOKENS 6
+#define STEPS     60
+#define EVENTS    4
+#define ENTITIES  2
+#define TOKENS    6
 
-static struct kit kits[2] = {{.kind = STORE_EMBEDDED}, {.kind = STORE_REDIS, .when_down = WHEN_DOWN_REFUSE}};
+static struct kit kits[2] = {{.kind = STORE_EMBEDDED},
+                             {.kind = STORE_REDIS, .when_down = WHEN_DOWN_REFUSE}};
 static uint64_t seed;
 
 static unsigned pick(unsigned below) {
@@ -35,8 +37,8 @@ struct history {
 
 static void alike(const struct history *h, const char *what, uint64_t a, uint64_t b) {
     if (a != b)
-        fail_msg("step %u, %s: %s is %llu embedded, %llu in Redis", h->step, h->did, what, (unsigned long long)a,
-                 (unsigned long long)b);
+        fail_msg("step %u, %s: %s is %llu embedded, %llu in Redis", h->step, h->did, what,
+                 (unsigned long long)a, (unsigned long long)b);
 }
 
 static void compare_looks(struct history *h, unsigned event) {
@@ -188,7 +190,8 @@ static void do_settle_or_release(struct history *h) {
     struct store_release r[2];
     for (int k = 0; k < 2; k++) {
         s[k] = (struct store_settle){.source = slice_of("s"), .id = slice_of(h->ids[event])};
-        r[k] = (struct store_release){.source = slice_of("s"), .entity = slice_of(h->entities[event])};
+        r[k] =
+            (struct store_release){.source = slice_of("s"), .entity = slice_of(h->entities[event])};
         if (settles)
             KIT_CALL(&kits[k], store_settle, &s[k]);
         else
@@ -200,9 +203,9 @@ static void do_settle_or_release(struct history *h) {
 }
 
 static void both_stores_answer_alike(void **state) {
-    static void (*const acts[])(struct history *h) = {do_claim,  do_claim, do_claim,  do_claim,
-                                                      do_finish, do_finish, do_finish, do_renew,
-                                                      do_assert, do_settle_or_release};
+    static void (*const acts[])(struct history * h) = {
+        do_claim,  do_claim,  do_claim, do_claim,  do_finish,
+        do_finish, do_finish, do_renew, do_assert, do_settle_or_release};
     (void)state;
     for (unsigned n = 0; n < HISTORIES; n++) {
         struct history h = {.step = 0};

@@ -1,85 +1,5 @@
-/* What every store promises: each case runs on the embedded store and on a real Redis. */
-#include "store_kit.h"
-
-#define LEASE_MS 60000
-
-static struct store_claim claim_of(const char *id, const char *entity, enum side side) {
-    return (struct store_claim){.source = slice_of("github"),
-                                .id = slice_of(id),
-                                .entity = slice_of(entity),
-                                .side = side,
-                                .token = token_new(),
-                                .lease_ms = LEASE_MS,
-                                .why = slice_of("because"),
-                                .digest = slice_of("abcd")};
-}
-
-static enum store_result claim(struct kit *kit, struct store_claim *c) {
-    kit_claim(kit, c);
-    return c->call.result;
-}
-
-static struct store_claim granted(struct kit *kit, const char *id, const char *entity, enum side side,
-                                  uint64_t lease_ms) {
-    struct store_claim c = claim_of(id, entity, side);
-    c.lease_ms = lease_ms;
-    assert_int_equal(claim(kit, &c), STORE_GRANTED);
-    assert_int_equal(c.ret_side, side);
-    return c;
-}
-
-static enum store_result finish_leg(struct kit *kit, const struct store_claim *c, enum side side, enum role role,
-                                    enum outcome outcome, uint16_t status, uint64_t sticky_ms) {
-    struct store_finish f = {.source = c->source,
-                             .id = c->id,
-                             .entity = c->entity,
-                             .side = side,
-                             .role = role,
-                             .token = c->token,
-                             .fence = c->ret_fence,
-                             .attempt = c->ret_attempt,
-                             .outcome = outcome,
-                             .status = status,
-                             .sticky_ms = sticky_ms};
-    KIT_CALL(kit, store_finish, &f);
-    return f.call.result;
-}
-
-static enum store_result finish(struct kit *kit, const struct store_claim *c, enum outcome outcome,
-                                uint16_t status) {
-    return finish_leg(kit, c, c->ret_side, ROLE_OWNER, outcome, status, 0);
-}
-
-static enum store_result renew(struct kit *kit, const struct store_claim *c, uint64_t lease_ms) {
-    struct store_renew r = {.source = c->source,
-                            .id = c->id,
-                            .entity = c->entity,
-                            .side = c->ret_side,
-                            .token = c->token,
-                            .fence = c->ret_fence,
-                            .lease_ms = lease_ms};
-    KIT_CALL(kit, store_renew, &r);
-    return r.call.result;
-}
-
-static struct store_look look(struct kit *kit, const char *id, const char *entity) {
-    struct store_look l = {.source = slice_of("github"), .id = slice_of(id), .entity = slice_of(entity)};
-    KIT_CALL(kit, store_look, &l);
-    return l;
-}
-
-static void assert_entity(struct kit *kit, const char *entity, enum side side, uint32_t open) {
-    struct store_look l = look(kit, NULL, entity);
-    assert_int_equal(l.call.result, STORE_OK);
-    assert_int_equal(l.ret_owner, side);
-    assert_int_equal(l.ret_open, open);
-}
-
-static enum store_result settle(struct kit *kit, const char *id) {
-    struct store_settle s = {.source = slice_of("github"), .id = slice_of(id)};
-    KIT_CALL(kit, store_settle, &s);
-    return s.call.result;
-}
+/* Who gets what: each case runs on the embedded store and on a real Redis. */
+#include "store_calls.h"
 
 /* ---- claims ---- */
 
@@ -90,7 +10,8 @@ static void a_new_event_is_granted_where_it_is_wanted(void **state) {
     assert_int_equal(c.ret_attempt, 1);
     assert_false(c.ret_pinned || c.ret_owned || c.ret_shadow);
     assert_true(c.ret_fence > 1500000000000000);
-    assert_true(c.ret_until_us >= before_us + LEASE_MS * 1000 && c.ret_until_us <= clock_mono_us() + LEASE_MS * 1000);
+    assert_true(c.ret_until_us >= before_us + LEASE_MS * 1000 &&
+                c.ret_until_us <= clock_mono_us() + LEASE_MS * 1000);
     struct store_look l = look(kit, "new", NULL);
     assert_int_equal(l.call.result, STORE_OK);
     assert_true(l.ret_has_event && l.ret_has_entity);
@@ -156,7 +77,9 @@ static void what_was_not_done_is_tried_again_on_its_pin(void **state) {
     static const struct {
         enum outcome outcome;
         const char *id;
-    } cases[] = {{OUTCOME_NOT_DONE, "again-nd"}, {OUTCOME_UNSENT, "again-un"}, {OUTCOME_REJECTED, "again-re"}};
+    } cases[] = {{OUTCOME_NOT_DONE, "again-nd"},
+                 {OUTCOME_UNSENT, "again-un"},
+                 {OUTCOME_REJECTED, "again-re"}};
     struct kit *kit = *state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct store_claim a = granted(kit, cases[i].id, cases[i].id, SIDE_NEW, LEASE_MS);
@@ -337,7 +260,8 @@ static void a_shadow_is_granted_once_and_watches_only(void **state) {
     struct store_look l = look(kit, "shadow", NULL);
     assert_int_equal(l.ret_legs[SIDE_NEW].role, ROLE_SHADOW);
     assert_int_equal(l.ret_legs[SIDE_NEW].state, LEG_IN_FLIGHT);
-    assert_int_equal(finish_leg(kit, &a, SIDE_NEW, ROLE_SHADOW, OUTCOME_DONE, 200, 60000), STORE_OK);
+    assert_int_equal(finish_leg(kit, &a, SIDE_NEW, ROLE_SHADOW, OUTCOME_DONE, 200, 60000),
+                     STORE_OK);
     assert_int_equal(look(kit, NULL, "o/r#shadow").ret_stick_wall_us, 0);
     assert_entity(kit, "o/r#shadow", SIDE_LEGACY, 1);
     assert_int_equal(finish(kit, &a, OUTCOME_NOT_DONE, 503), STORE_OK);
@@ -370,165 +294,25 @@ static void a_running_shadow_keeps_the_owner_off_its_side(void **state) {
     assert_int_equal(claim(kit, &b), STORE_GRANTED);
 }
 
-/* ---- renew, finish, settle ---- */
-
-static void renewing_needs_the_token_and_the_fence(void **state) {
-    struct kit *kit = *state;
-    struct store_claim a = granted(kit, "renew", "o/r#renew", SIDE_NEW, 1000);
-    uint64_t until_us = look(kit, "renew", NULL).ret_legs[SIDE_NEW].until_wall_us;
-    assert_int_equal(renew(kit, &a, LEASE_MS), STORE_OK);
-    struct store_look l = look(kit, "renew", NULL);
-    assert_true(l.ret_legs[SIDE_NEW].until_wall_us > until_us + 1000000);
-    assert_int_equal(l.ret_lease_wall_us, l.ret_legs[SIDE_NEW].until_wall_us);
-    struct store_claim other = a;
-    other.token = token_new();
-    assert_int_equal(renew(kit, &other, LEASE_MS), STORE_STALE);
-    other = a;
-    other.ret_side = SIDE_LEGACY;
-    assert_int_equal(renew(kit, &other, LEASE_MS), STORE_ABSENT);
-    other.id = slice_of("renew-none");
-    assert_int_equal(renew(kit, &other, LEASE_MS), STORE_ABSENT);
-    assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_OK);
-    assert_int_equal(renew(kit, &a, LEASE_MS), STORE_STALE);
-}
-
-static void finishing_twice_keeps_the_first_outcome(void **state) {
-    struct kit *kit = *state;
-    struct store_claim a = granted(kit, "twice", "o/r#twice", SIDE_NEW, LEASE_MS);
-    struct store_claim b = granted(kit, "twice-b", "o/r#twice", SIDE_NEW, LEASE_MS);
-    assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_OK);
-    assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_OK);
-    assert_int_equal(finish(kit, &a, OUTCOME_REJECTED, 404), STORE_OK);
-    struct store_look l = look(kit, "twice", NULL);
-    assert_int_equal(l.ret_legs[SIDE_NEW].state, LEG_DONE);
-    assert_int_equal(l.ret_legs[SIDE_NEW].status, 200);
-    assert_int_equal(l.ret_open, 1);
-    assert_int_equal(finish(kit, &b, OUTCOME_DONE, 200), STORE_OK);
-}
-
-static void a_late_finish_wins_over_doubt(void **state) {
-    struct kit *kit = *state;
-    struct store_claim a = granted(kit, "late", "o/r#late", SIDE_NEW, 0);
-    struct store_claim b = claim_of("late", "o/r#late", SIDE_NEW);
-    assert_int_equal(claim(kit, &b), STORE_DOUBT);
-    assert_entity(kit, "o/r#late", SIDE_NEW, 1);
-    assert_int_equal(finish_leg(kit, &a, SIDE_NEW, ROLE_OWNER, OUTCOME_DONE, 200, 60000), STORE_OK);
-    struct store_look l = look(kit, "late", NULL);
-    assert_int_equal(l.ret_legs[SIDE_NEW].state, LEG_DONE);
-    assert_int_equal(l.ret_open, 0);
-    assert_true(l.ret_stick_wall_us > 0);
-    struct store_claim c = granted(kit, "late-2", "o/r#late-2", SIDE_NEW, LEASE_MS);
-    assert_int_equal(finish(kit, &c, OUTCOME_IN_DOUBT, 504), STORE_OK);
-    assert_int_equal(finish(kit, &c, OUTCOME_DONE, 200), STORE_OK);
-    assert_int_equal(look(kit, "late-2", NULL).ret_legs[SIDE_NEW].state, LEG_DONE);
-}
-
-static void finishing_what_is_gone_writes_it_anew(void **state) {
-    struct kit *kit = *state;
-    struct store_claim a = claim_of("gone", "o/r#gone", SIDE_NEW);
-    a.ret_side = SIDE_NEW;
-    a.ret_fence = 1700000000000000;
-    a.ret_attempt = 3;
-    assert_int_equal(finish(kit, &a, OUTCOME_UNSENT, 0), STORE_OK);
-    assert_int_equal(look(kit, "gone", NULL).call.result, STORE_ABSENT);
-    assert_int_equal(finish_leg(kit, &a, SIDE_NEW, ROLE_OWNER, OUTCOME_DONE, 200, 60000), STORE_OK);
-    struct store_look l = look(kit, "gone", NULL);
-    assert_int_equal(l.ret_legs[SIDE_NEW].state, LEG_DONE);
-    assert_int_equal(l.ret_legs[SIDE_NEW].attempt, 3);
-    assert_int_equal(l.ret_pin, SIDE_NEW);
-    assert_int_equal(l.ret_fence, a.ret_fence);
-    assert_int_equal(l.ret_open, 0);
-    assert_true(l.ret_stick_wall_us > 0);
-    struct store_claim b = claim_of("gone", "o/r#gone", SIDE_NEW);
-    assert_int_equal(claim(kit, &b), STORE_DONE);
-}
-
-static void settling_forgets_what_does_not_run(void **state) {
-    struct kit *kit = *state;
-    assert_int_equal(settle(kit, "settle"), STORE_ABSENT);
-    struct store_claim a = granted(kit, "settle", "o/r#settle", SIDE_NEW, LEASE_MS);
-    assert_int_equal(settle(kit, "settle"), STORE_STALE);
-    assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_OK);
-    assert_int_equal(settle(kit, "settle"), STORE_OK);
-    assert_int_equal(look(kit, "settle", NULL).call.result, STORE_ABSENT);
-    granted(kit, "settle", "o/r#settle", SIDE_LEGACY, 0);
-    assert_entity(kit, "o/r#settle", SIDE_LEGACY, 1);
-    assert_int_equal(settle(kit, "settle"), STORE_OK);
-    assert_entity(kit, "o/r#settle", SIDE_LEGACY, 0);
-}
-
-static void ids_may_hold_any_byte_and_sources_do_not_mix(void **state) {
-    struct kit *kit = *state;
-    char id[EVENT_ID_MAX + 1], entity[ENTITY_MAX + 1];
-    memset(id, '\xff', sizeof(id));
-    memset(entity, ' ', sizeof(entity));
-    struct store_claim a = claim_of("", "", SIDE_NEW);
-    a.id = slice(id, EVENT_ID_MAX);
-    a.entity = slice(entity, ENTITY_MAX);
-    assert_int_equal(claim(kit, &a), STORE_GRANTED);
-    assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_OK);
-    a.id = slice(id, EVENT_ID_MAX + 1);
-    assert_int_equal(claim(kit, &a), STORE_AWAY);
-    struct store_claim b = claim_of("b:c", "e", SIDE_NEW), c = claim_of("c", "f", SIDE_NEW);
-    b.source = slice_of("a");
-    c.source = slice_of("a:b");
-    assert_int_equal(claim(kit, &b), STORE_GRANTED);
-    assert_int_equal(claim(kit, &c), STORE_GRANTED);
-}
-
-#define CASE(name) cmocka_unit_test(name)
 static const struct CMUnitTest cases[] = {
-    CASE(a_new_event_is_granted_where_it_is_wanted),
-    CASE(a_second_token_finds_the_event_in_flight),
-    CASE(a_repeated_claim_is_answered_as_the_first_was),
-    CASE(a_done_event_is_never_granted_again),
-    CASE(what_was_not_done_is_tried_again_on_its_pin),
-    CASE(an_absolute_claim_moves_the_pin),
-    CASE(a_lease_that_ran_out_is_in_doubt),
-    CASE(doubt_is_retried_only_where_the_backend_is_idempotent),
-    CASE(a_retried_doubt_lets_go_of_what_it_held),
-    CASE(a_neighbour_keeps_its_fence_when_a_doubt_is_retried),
-    CASE(an_entity_open_at_the_other_side_is_busy),
-    CASE(events_of_one_entity_share_side_and_fence),
-    CASE(stickiness_keeps_the_owner_until_released),
-    CASE(a_change_of_side_ends_the_old_stickiness),
-    CASE(a_dead_entity_is_taken_over_with_a_higher_fence),
-    CASE(a_shadow_is_granted_once_and_watches_only),
-    CASE(a_running_shadow_keeps_the_owner_off_its_side),
-    CASE(renewing_needs_the_token_and_the_fence),
-    CASE(finishing_twice_keeps_the_first_outcome),
-    CASE(a_late_finish_wins_over_doubt),
-    CASE(finishing_what_is_gone_writes_it_anew),
-    CASE(settling_forgets_what_does_not_run),
-    CASE(ids_may_hold_any_byte_and_sources_do_not_mix),
+    cmocka_unit_test(a_new_event_is_granted_where_it_is_wanted),
+    cmocka_unit_test(a_second_token_finds_the_event_in_flight),
+    cmocka_unit_test(a_repeated_claim_is_answered_as_the_first_was),
+    cmocka_unit_test(a_done_event_is_never_granted_again),
+    cmocka_unit_test(what_was_not_done_is_tried_again_on_its_pin),
+    cmocka_unit_test(an_absolute_claim_moves_the_pin),
+    cmocka_unit_test(a_lease_that_ran_out_is_in_doubt),
+    cmocka_unit_test(doubt_is_retried_only_where_the_backend_is_idempotent),
+    cmocka_unit_test(a_retried_doubt_lets_go_of_what_it_held),
+    cmocka_unit_test(a_neighbour_keeps_its_fence_when_a_doubt_is_retried),
+    cmocka_unit_test(an_entity_open_at_the_other_side_is_busy),
+    cmocka_unit_test(events_of_one_entity_share_side_and_fence),
+    cmocka_unit_test(stickiness_keeps_the_owner_until_released),
+    cmocka_unit_test(a_change_of_side_ends_the_old_stickiness),
+    cmocka_unit_test(a_dead_entity_is_taken_over_with_a_higher_fence),
+    cmocka_unit_test(a_shadow_is_granted_once_and_watches_only),
+    cmocka_unit_test(a_running_shadow_keeps_the_owner_off_its_side),
 };
-
-static int open_embedded(void **state) {
-    static struct kit kit;
-    kit = (struct kit){.kind = STORE_EMBEDDED};
-    kit_directory(&kit);
-    kit_open(&kit);
-    *state = &kit;
-    return 0;
-}
-
-static int open_redis(void **state) {
-    static struct kit kit;
-    kit = (struct kit){.kind = STORE_REDIS, .when_down = WHEN_DOWN_REFUSE};
-    kit_directory(&kit);
-    kit_redis_start(&kit);
-    kit_open(&kit);
-    kit_wait_hold(&kit);
-    *state = &kit;
-    return 0;
-}
-
-static int close_store(void **state) {
-    kit_close(*state);
-    kit_redis_stop(*state);
-    kit_remove(*state);
-    return 0;
-}
 
 int main(void) {
     int failed = cmocka_run_group_tests_name("embedded", cases, open_embedded, close_store);

@@ -62,8 +62,10 @@ static void a_change_is_written_once_and_audited(void **state) {
 static void raw_values_stay_where_they_came_from_outside(void **state) {
     struct kit *kit = *state;
     struct store_control_get before = get(kit);
-    struct store_control_set s = {
-        .expected_epoch = before.ret_epoch, .keep_raw = true, .mode = MODE_PARALLEL, .actor = slice_of("outside")};
+    struct store_control_set s = {.expected_epoch = before.ret_epoch,
+                                  .keep_raw = true,
+                                  .mode = MODE_PARALLEL,
+                                  .actor = slice_of("outside")};
     assert_int_equal(set(kit, &s), STORE_OK);
     struct store_control_get g = get(kit);
     assert_string_equal(g.ret_mode, before.ret_mode);
@@ -96,8 +98,8 @@ static void the_audit_is_read_in_pages_newest_first(void **state) {
 
 /* ---- putting back ---- */
 
-static struct store_assert known(const char *id, const char *entity, enum side side, enum leg_state leg,
-                                 uint64_t fence) {
+static struct store_assert known(const char *id, const char *entity, enum side side,
+                                 enum leg_state leg, uint64_t fence) {
     struct store_assert a = {.source = slice_of("github"),
                              .id = slice_of(id),
                              .entity = slice_of(entity),
@@ -111,12 +113,14 @@ static struct store_assert known(const char *id, const char *entity, enum side s
 }
 
 static struct store_look look(struct kit *kit, const char *id, const char *entity) {
-    struct store_look l = {.source = slice_of("github"), .id = slice_of(id), .entity = slice_of(entity)};
+    struct store_look l = {
+        .source = slice_of("github"), .id = slice_of(id), .entity = slice_of(entity)};
     KIT_CALL(kit, store_look, &l);
     return l;
 }
 
-static void put_back(struct kit *kit, struct store_assert *a, enum store_result result, bool written) {
+static void put_back(struct kit *kit, struct store_assert *a, enum store_result result,
+                     bool written) {
     KIT_CALL(kit, store_assert, a);
     assert_int_equal(a->call.result, result);
     assert_int_equal(a->ret_written, written);
@@ -176,9 +180,13 @@ static void putting_back_never_lowers_a_fence_or_displaces_what_runs(void **stat
                             .lease_ms = LEASE_MS};
     kit_claim(kit, &c);
     assert_int_equal(c.call.result, STORE_GRANTED);
-    struct store_assert a = known("displace", "o/r#displace", SIDE_LEGACY, LEG_IN_FLIGHT, 1700000000000000);
+    struct store_assert a =
+        known("displace", "o/r#displace", SIDE_LEGACY, LEG_IN_FLIGHT, 1700000000000000);
     put_back(kit, &a, STORE_STALE, false);
-    struct store_assert b = known("displace-2", "o/r#displace", SIDE_NEW, LEG_DONE, 1700000000000000);
+    a.leg.fence = c.ret_fence + 1;
+    put_back(kit, &a, STORE_STALE, false);
+    struct store_assert b =
+        known("displace-2", "o/r#displace", SIDE_NEW, LEG_DONE, 1700000000000000);
     put_back(kit, &b, STORE_OK, true);
     struct store_look l = look(kit, "displace", NULL);
     assert_string_equal(l.ret_legs[SIDE_LEGACY].token, c.token.text);
@@ -309,7 +317,8 @@ static int end_store(void **state) {
 
 int main(void) {
     int failed = cmocka_run_group_tests_name("embedded", cases, open_embedded, close_store);
-    failed += cmocka_run_group_tests_name("embedded only", embedded_cases, open_embedded, end_store);
+    failed +=
+        cmocka_run_group_tests_name("embedded only", embedded_cases, open_embedded, end_store);
     failed += cmocka_run_group_tests_name("redis", cases, open_redis, close_store);
     return failed + cmocka_run_group_tests_name("redis only", redis_cases, open_redis, end_store);
 }

@@ -14,12 +14,14 @@ static struct store_claim claim_of(const char *id) {
                                 .lease_ms = LEASE_MS};
 }
 
-static struct store_claim claim(struct kit *k, const char *id, uint32_t timeout_ms, enum store_result result) {
+static struct store_claim claim(struct kit *k, const char *id, uint32_t timeout_ms,
+                                enum store_result result) {
     struct store_claim c = claim_of(id);
     c.call.timeout_ms = timeout_ms;
     kit_claim(k, &c);
     if (c.call.result != result)
-        fail_msg("claim of %s: %s, not %s", id, store_result_names[c.call.result], store_result_names[result]);
+        fail_msg("claim of %s: %s, not %s", id, store_result_names[c.call.result],
+                 store_result_names[result]);
     return c;
 }
 
@@ -66,7 +68,8 @@ static void wait_for(struct kit *k, bool (*is)(const struct store_state *s)) {
     struct store_state s = state_of(k);
     while (!is(&s)) {
         if (clock_mono_us() > end_us)
-            fail_msg("up %d, forgot %llu, problem \"%s\"", s.up, (unsigned long long)s.forgot, s.problem);
+            fail_msg("up %d, forgot %llu, problem \"%s\"", s.up, (unsigned long long)s.forgot,
+                     s.problem);
         kit_turn(k, 5000);
         s = state_of(k);
     }
@@ -120,7 +123,8 @@ static void a_new_store_holds_claims(void **state) {
     kit_remove(&first);
 }
 
-/* Both instances know something; neither may run what the other does, although Redis forgot it all. */
+/* Both instances know something; neither may run what the other does, although Redis forgot it all.
+ */
 static void forgets(void (*forget)(void)) {
     struct kit second;
     open_second(&second);
