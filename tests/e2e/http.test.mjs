@@ -126,7 +126,7 @@ scenario('Expect: 100-continue is answered before the body is sent, or with the 
 
 scenario('a body of 20 MiB arrives byte for byte', async (world) => {
   const { pm, legacy } = await world.system({ source: { deadline: '60s' }, config: { backends: { legacy: { timeout: '60s' } } } });
-  const event = await delivery('issues', issue(1, { text: 'ü€😀 \\ "'.repeat(20 * 1024 * 1024 / 12) }));
+  const event = await delivery('issues', issue(1, { text: 'ü€😀 \\ "'.repeat(20 * 1024 * 1024 / 14) }));
   assert.ok(event.body.length > 20 * 1024 * 1024);
   const answer = await pm.send(event);
   assert.equal(answer.status, 200, answer.text);

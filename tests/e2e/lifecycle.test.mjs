@@ -155,14 +155,15 @@ scenario('secrets: none takes unsigned events', async (world) => {
 });
 
 scenario('an address that is taken is an error that names it, exit code 1', async (world) => {
+  const other = await world.backend();
+  const address = `127.0.0.1:${other.port}`;
   const { pm, config } = await world.system();
-  for (const part of ['listeners', 'admin']) {
-    const address = part === 'admin' ? pm.adminUrl.replace('http://', '') : pm.address;
-    const taken = part === 'admin' ? { ...config, admin: { address } } : { ...config, listeners: [{ address }] };
-    const second = world.instance(taken);
-    second.spawn();
-    assert.equal(await second.exitCode(), 1, part);
-    assert.ok(second.tail().includes(address), second.tail());
+  await pm.stop();
+  for (const taken of [{ listeners: [{ address }] }, { admin: { address } }]) {
+    pm.configure({ ...config, ...taken });
+    pm.spawn();
+    assert.equal(await pm.exitCode(), 1);
+    await until('it names the address', () => pm.tail().includes(address));
   }
 });
 

@@ -86,7 +86,7 @@ withBothStores('emergency_rollback from python_only sends all to legacy', async 
   const moved = await pm.admin('POST', '/migration/mode/emergency_rollback?reason=it+burns');
 
   assert.equal(moved.status, 200, moved.text);
-  assert.deepEqual(moved.json, { success: true, new_mode: 'emergency_rollback' });
+  assert.deepEqual([moved.json.success, moved.json.new_mode], [true, 'emergency_rollback']);
   await pm.seesMode('emergency_rollback', 0);
   for (const number of [1, ON_NEW, ON_LEGACY]) {
     const answer = await pm.send(await opened(number, { action: 'edited' }));
@@ -124,8 +124,9 @@ scenario('reply summary names the system that did it', async (world) => {
   });
   const answer = await pm.send(await opened(1));
   assert.equal(answer.status, 200);
-  assert.deepEqual(answer.json,
-    { status: 'routed', systems: [{ system: 'python', status: 'workflow_started', by: 'p' }], mode: 'gradual' });
+  const { status, systems, mode } = answer.json;
+  assert.deepEqual([status, mode], ['routed', 'gradual']);
+  assert.deepEqual(systems, [{ system: 'python', status: 'workflow_started', by: 'p' }]);
 });
 
 scenario('reply summary in parallel names both, and a body that is no JSON object by its status', async (world) => {

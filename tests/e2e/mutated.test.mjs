@@ -162,7 +162,7 @@ withBothStores('ping without action or repository is forwarded like any event, f
 });
 
 withBothStores('what no backend wants is answered "ignored"', async (world, store) => {
-  const { pm, legacy } = await world.system({ store, source: { only: { issues: ['opened', 'edited'], push: 'all' } } });
+  const { pm, legacy } = await world.system({ store, source: { only: { issues: ['opened', 'edited'] } } });
   const ignored = await delivery('issues', issue(7, { action: 'closed' }));
   const answer = await pm.send(ignored);
   assert.equal(answer.status, 200);

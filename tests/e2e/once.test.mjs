@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { again, delivery, issue } from './harness/github.mjs';
 import { DeafBackend } from './harness/deaf.mjs';
-import { Backend } from './harness/backend.mjs';
 import { scenario, withBothStores } from './harness/scenario.mjs';
 import { each, SLOW, until } from './harness/wait.mjs';
 
@@ -119,28 +118,20 @@ withBothStores('kill -9 with a sent attempt: after the restart it is in doubt an
 });
 
 withBothStores('kill -9 before a byte was sent: after the restart it is tried again', async (world, store) => {
-  const deaf = await DeafBackend.start();
-  try {
-    const { pm, neu } = await world.system({ store, legacy: { url: deaf.url, requests: [] } });
-    const event = await opened(7);
-    const lost = pm.send(event).catch((error) => error);
-    await until('the event is claimed', async () => (await pm.admin('GET', `/v1/events/${event.id}`)).status === 200);
-    await pm.kill9();
-    await lost;
-    await deaf.stop();
-    const legacy = await Backend.start({ name: 'legacy', port: deaf.port });
-    try {
-      await pm.start();
-      const answer = await pm.send(again(event));
-      assert.equal(answer.status, 200, answer.text);
-      assert.equal(legacy.of(event.id).length, 1);
-      assert.equal(neu.count, 0);
-    } finally {
-      await legacy.stop();
-    }
-  } finally {
-    await deaf.stop();
-  }
+  const deaf = world.adopt(await DeafBackend.start());
+  const { pm, neu } = await world.system({ store, legacy: deaf });
+  const event = await opened(7);
+  const lost = pm.send(event).catch((error) => error);
+  await until('the event is claimed', async () => (await pm.admin('GET', `/v1/events/${event.id}`)).status === 200);
+  await pm.kill9();
+  await lost;
+  await deaf.stop();
+  const legacy = await world.backend({ name: 'legacy', port: deaf.port });
+  await pm.start();
+  const answer = await pm.send(again(event));
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(legacy.of(event.id).length, 1);
+  assert.equal(neu.count, 0);
 });
 
 withBothStores('kill -9 under load: nothing answered as done is lost, nothing is delivered twice', async (world, store) => {

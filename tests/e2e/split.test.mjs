@@ -43,14 +43,14 @@ function taken(counter, round) {
 }
 
 async function start(world, salt) {
-  const legacy = await Counter.start();
-  const neu = await Counter.start();
+  const legacy = world.adopt(await Counter.start());
+  const neu = world.adopt(await Counter.start());
   const { pm, redis } = await world.system({
     store: 'redis',
     mode: 'gradual',
     percentage: 0,
-    legacy: { url: legacy.url, requests: [] },
-    neu: { url: neu.url, requests: [] },
+    legacy,
+    neu,
     source: { secrets: 'none' },
     config: { rollout: { sticky: 'in_flight', salt } },
   });
@@ -75,27 +75,17 @@ async function round(system, percentage, all) {
 scenario('20,000 entities go where predicted, and the set on new only grows', async (world) => {
   const all = entities('');
   const system = await start(world, undefined);
-  try {
-    let before = new Set();
-    for (const percentage of PERCENTAGES) {
-      const now = await round(system, percentage, all);
-      for (const n of before) assert.ok(now.has(n), `entity ${n} left new at ${percentage} %`);
-      before = now;
-    }
-    assert.equal(before.size, ENTITIES);
-  } finally {
-    await system.legacy.stop();
-    await system.neu.stop();
+  let before = new Set();
+  for (const percentage of PERCENTAGES) {
+    const now = await round(system, percentage, all);
+    for (const n of before) assert.ok(now.has(n), `entity ${n} left new at ${percentage} %`);
+    before = now;
   }
+  assert.equal(before.size, ENTITIES);
 });
 
 scenario('a salt deals the entities anew, as predicted', async (world) => {
   const all = entities('winter 2026');
   const system = await start(world, 'winter 2026');
-  try {
-    await round(system, 12.5, all);
-  } finally {
-    await system.legacy.stop();
-    await system.neu.stop();
-  }
+  await round(system, 12.5, all);
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { end, isAlive, lines, run, start } from './children.mjs';
 import { Client, RawConnection } from './http.mjs';
-import { DEADLINE, until, within } from './wait.mjs';
+import { DEADLINE, Hopeless, until, within } from './wait.mjs';
 import { yaml } from './yaml.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -43,6 +43,7 @@ export class Pointsman {
 
   /** Starts the process without waiting for anything. */
   spawn() {
+    if (!fs.existsSync(BINARY)) throw new Error(`there is no ${BINARY}: make builds it, POINTSMAN_BIN names another`);
     this.log.length = 0;
     const env = { ...process.env, ...this.env };
     const child = start(BINARY, ['serve', '-c', this.file], { cwd: this.dir, env });
@@ -54,17 +55,14 @@ export class Pointsman {
 
   async start() {
     this.spawn();
-    const died = this.ended.then(({ code, signal }) => {
-      throw new Error(`${this.name} ended (${code ?? signal}) before it was ready:\n${this.tail()}`);
-    });
-    died.catch(() => {});
-    await Promise.race([died, this.listening().then(() => this.ready())]);
+    await this.listening();
+    await this.ready();
     return this;
   }
 
   /** Learns the ports from the log and connects both sides to them. */
   async listening() {
-    const port = (msg) => until(`${this.name} logs "${msg}"`, () => this.logged(msg)[0]?.address);
+    const port = (msg) => this.#whileAlive(`logs "${msg}"`, () => this.logged(msg)[0]?.address);
     const admin = await port('admin listening');
     this.address = await port('listening');
     this.#client?.close();
@@ -75,7 +73,14 @@ export class Pointsman {
   }
 
   ready() {
-    return until(`${this.name} is ready`, async () => (await this.admin('GET', '/readyz')).status === 200);
+    return this.#whileAlive('is ready', async () => (await this.admin('GET', '/readyz')).status === 200);
+  }
+
+  #whileAlive(what, condition) {
+    return until(`${this.name} ${what}`, async () => {
+      if (!this.alive) throw new Hopeless(`${this.name} ended before it ${what}:\n${this.tail()}`);
+      return condition();
+    });
   }
 
   #read(line) {
@@ -97,6 +102,7 @@ export class Pointsman {
       this.log.find((line) => line.event === id && line.outcome !== undefined));
   }
 
+  /** The last lines of the log. */
   tail(n = 40) {
     return this.stderr.slice(-n).join('\n');
   }

@@ -32,7 +32,11 @@ class World {
 
   /** A real HTTP backend, or with `behaviour` one that breaks the rules. */
   async backend(options = {}) {
-    const backend = options.behaviour ? await Rogue.start(options) : await Backend.start(options);
+    return this.adopt(options.behaviour ? await Rogue.start(options) : await Backend.start(options));
+  }
+
+  /** Something with a stop() and a url, to be stopped with the backends. */
+  adopt(backend) {
     this.#backends.push(backend);
     return backend;
   }
@@ -64,7 +68,7 @@ class World {
   /**
    * Two backends and one instance (or `instances`), in the given mode: {pm, pms, legacy, neu, redis}.
    * `config` is laid over the usual configuration, `source` over its only source; `legacy` and `neu` are options
-   * of the backends, or backends already started.
+   * of the backends, or something already started that has a url.
    */
   async system(options = {}) {
     const { store = 'embedded', mode, percentage, instances = 1, config = {}, source = {}, env } = options;
@@ -92,7 +96,7 @@ class World {
   }
 
   #side(name, option) {
-    return option?.requests ? option : this.backend({ name, ...option });
+    return option?.url ? option : this.backend({ name, ...option });
   }
 
   /** Ends all that was started, in the order that lets the program finish; returns what went wrong. */

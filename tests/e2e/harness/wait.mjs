@@ -8,9 +8,12 @@ export const SLOW = Number(process.env.POINTSMAN_E2E_SLOW ?? 1);
 /** Milliseconds anything may take that should happen "soon". */
 export const DEADLINE = 15_000 * SLOW;
 
+/** Thrown by a condition that can no longer come true. */
+export class Hopeless extends Error {}
+
 /**
  * Polls `condition` until it answers something truthy, which is returned; it may throw while things are not ready.
- * After the deadline the last error or a sentence with `what` is thrown.
+ * After the deadline the last error or a sentence with `what` is thrown; a Hopeless one ends the waiting at once.
  */
 export async function until(what, condition, { deadline = DEADLINE, every = 15 } = {}) {
   const end = performance.now() + deadline;
@@ -21,6 +24,7 @@ export async function until(what, condition, { deadline = DEADLINE, every = 15 }
       if (value) return value;
       last = undefined;
     } catch (error) {
+      if (error instanceof Hopeless) throw error;
       last = error;
     }
     if (performance.now() > end) {
