@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,7 +79,8 @@ static inline void kit_redis_start(struct kit *kit) {
     kit->redis = fork();
     assert_true(kit->redis >= 0);
     if (kit->redis == 0) {
-        if (dup2(says[1], STDOUT_FILENO) < 0)
+        /* A test that fails half-way must not leave it behind. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || dup2(says[1], STDOUT_FILENO) < 0)
             _exit(126);
         execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", kit->socket, "--save",
                "", "--dir", kit->directory, (char *)NULL);
