@@ -1,4 +1,5 @@
-/* The attempt log: slots in a mapped file; the kernel keeps what was written also when the process is killed. */
+/* The attempt log: slots in a mapped file; the kernel keeps what was written also when the process
+ * is killed. */
 #include <pointsman/attempts.h>
 
 #include <dirent.h>
@@ -12,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC   "pmattmp1"
-#define PREFIX  "attempts-" /* of a worker that runs */
-#define ASIDE   "left-"     /* of a run that ended; not settled yet */
+#define MAGIC    "pmattmp1"
+#define PREFIX   "attempts-" /* of a worker that runs */
+#define ASIDE    "left-"     /* of a run that ended; not settled yet */
 #define NAME_LEN 4096
 
 struct header {
@@ -60,7 +61,8 @@ static bool map_file(struct attempts *a, unsigned slots, struct err *err) {
     return false;
 }
 
-struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots, struct err *err) {
+struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots,
+                               struct err *err) {
     struct attempts *a = calloc(1, sizeof *a);
     if (!a || !(a->free = calloc(slots, sizeof a->free[0]))) {
         err_set(err, "no memory for an attempt log of %u slots", slots);
@@ -104,8 +106,9 @@ static bool put(char *to, size_t room, struct slice text) {
     return true;
 }
 
-struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id, struct slice entity,
-                               enum side side, enum role role, const struct token *token) {
+struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id,
+                               struct slice entity, enum side side, enum role role,
+                               const struct token *token) {
     if (a->free_count == 0)
         return NULL;
     struct attempt *slot = &a->slots[a->free[a->free_count - 1]];
@@ -122,7 +125,8 @@ struct attempt *attempts_claim(struct attempts *a, struct slice source, struct s
     return slot;
 }
 
-void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence, uint64_t sticky_ms) {
+void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence,
+                      uint64_t sticky_ms) {
     slot->side = side;
     slot->attempt = attempt;
     slot->fence = fence;
@@ -153,13 +157,14 @@ static bool ends(const char *text, size_t room) {
 }
 
 static bool is_sound(const struct attempt *s) {
-    return s->state <= ATTEMPT_ANSWERED && s->side < SIDES && s->role < ROLES && s->outcome < OUTCOMES &&
-           ends(s->source, sizeof s->source) && ends(s->id, sizeof s->id) && ends(s->entity, sizeof s->entity) &&
-           s->source[0] && s->id[0] && s->entity[0] && s->token[TOKEN_LEN] == '\0' && strlen(s->token) == TOKEN_LEN;
+    return s->state <= ATTEMPT_ANSWERED && s->side < SIDES && s->role < ROLES &&
+           s->outcome < OUTCOMES && ends(s->source, sizeof s->source) &&
+           ends(s->id, sizeof s->id) && ends(s->entity, sizeof s->entity) && s->source[0] &&
+           s->id[0] && s->entity[0] && s->token[TOKEN_LEN] == '\0' && strlen(s->token) == TOKEN_LEN;
 }
 
-static void read_slots(const struct header *map, void (*found)(const struct attempt *, void *), void *arg,
-                       unsigned *damaged) {
+static void read_slots(const struct header *map, void (*found)(const struct attempt *, void *),
+                       void *arg, unsigned *damaged) {
     const struct attempt *slots = slots_of((void *)map);
     for (uint32_t i = 0; i < map->slots; i++) {
         if (slots[i].state == ATTEMPT_FREE)
@@ -171,7 +176,8 @@ static void read_slots(const struct header *map, void (*found)(const struct atte
     }
 }
 
-static void read_file(const char *path, void (*found)(const struct attempt *, void *), void *arg, unsigned *damaged) {
+static void read_file(const char *path, void (*found)(const struct attempt *, void *), void *arg,
+                      unsigned *damaged) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     struct header *map = MAP_FAILED;
@@ -197,7 +203,8 @@ struct walk {
 
 /* Every file in the directory whose name begins so. */
 static bool each_file(const char *directory, const char *prefix, struct err *err,
-                      void (*visit)(const char *directory, const char *name, struct walk *w), struct walk *w) {
+                      void (*visit)(const char *directory, const char *name, struct walk *w),
+                      struct walk *w) {
     DIR *dir = opendir(directory);
     if (!dir) {
         err_set(err, "cannot read %s: %s", directory, strerror(errno));
@@ -234,11 +241,12 @@ static void discard(const char *directory, const char *name, struct walk *w) {
         w->damaged++;
 }
 
-bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg), void *arg,
-                      unsigned *ret_damaged, struct err *err) {
+bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg),
+                      void *arg, unsigned *ret_damaged, struct err *err) {
     struct walk w = {.found = found, .arg = arg};
     random_bytes(&w.stamp, sizeof w.stamp);
-    if (!each_file(directory, PREFIX, err, set_aside, &w) || !each_file(directory, ASIDE, err, read_aside, &w))
+    if (!each_file(directory, PREFIX, err, set_aside, &w) ||
+        !each_file(directory, ASIDE, err, read_aside, &w))
         return false;
     *ret_damaged = w.damaged;
     return true;

@@ -48,7 +48,8 @@ static struct attempts *open_log(unsigned worker, unsigned slots) {
 }
 
 static struct attempt *claim(struct attempts *a, const char *id, const struct token *token) {
-    return attempts_claim(a, slice_of("github"), slice_of(id), slice_of("o/r#1"), SIDE_NEW, ROLE_OWNER, token);
+    return attempts_claim(a, slice_of("github"), slice_of(id), slice_of("o/r#1"), SIDE_NEW,
+                          ROLE_OWNER, token);
 }
 
 static int make(void **state) {
@@ -165,7 +166,8 @@ static void what_is_damaged_is_counted_and_skipped(void **state) {
     (void)state;
     struct token token = token_new();
     struct attempts *a = open_log(0, 4);
-    struct attempt *good = claim(a, "good", &token), *bad = claim(a, "bad", &token), *odd = claim(a, "odd", &token);
+    struct attempt *good = claim(a, "good", &token), *bad = claim(a, "bad", &token),
+                   *odd = claim(a, "odd", &token);
     memset(bad->entity, 'x', sizeof(bad->entity));
     odd->side = 9;
     assert_non_null(good);
