@@ -74,6 +74,47 @@ static void finishing_what_is_gone_writes_it_anew(void **state) {
     assert_int_equal(claim(kit, &b), STORE_DONE);
 }
 
+/* Whoever got no answer to a claim knows its token and not the side that pin or owner led to. */
+static void a_claim_without_an_answer_is_given_back_by_its_token(void **state) {
+    struct kit *kit = *state;
+    struct store_claim first = granted(kit, "pin", "o/r#lost", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish(kit, &first, OUTCOME_NOT_DONE, 500), STORE_OK);
+    struct store_claim lost = claim_of("pin", "o/r#lost", SIDE_LEGACY);
+    assert_int_equal(claim(kit, &lost), STORE_GRANTED);
+    assert_int_equal(lost.ret_side, SIDE_NEW);
+    lost.ret_fence = 0;
+    assert_int_equal(finish_leg(kit, &lost, SIDE_LEGACY, ROLE_OWNER, OUTCOME_UNSENT, 0, 0), STORE_OK);
+    assert_int_equal(look(kit, "pin", NULL).ret_legs[SIDE_NEW].state, LEG_UNSENT);
+    assert_int_equal(look(kit, "pin", NULL).ret_legs[SIDE_LEGACY].state, LEG_ABSENT);
+    assert_entity(kit, "o/r#lost", SIDE_NEW, 0);
+    struct store_claim again = claim_of("pin", "o/r#lost", SIDE_NEW);
+    assert_int_equal(claim(kit, &again), STORE_GRANTED);
+}
+
+static void a_shadow_is_not_mistaken_for_the_owner_of_the_same_token(void **state) {
+    struct kit *kit = *state;
+    struct store_claim a = claim_of("both", "o/r#both", SIDE_LEGACY);
+    a.shadow = a.absolute = true;
+    assert_int_equal(claim(kit, &a), STORE_GRANTED);
+    assert_true(a.ret_shadow);
+    assert_int_equal(finish_leg(kit, &a, SIDE_LEGACY, ROLE_SHADOW, OUTCOME_DONE, 200, 0), STORE_OK);
+    assert_int_equal(look(kit, "both", NULL).ret_legs[SIDE_NEW].state, LEG_DONE);
+    assert_int_equal(look(kit, "both", NULL).ret_legs[SIDE_LEGACY].state, LEG_IN_FLIGHT);
+    assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_OK);
+}
+
+static void what_was_not_sent_leaves_the_stickiness_as_it_was(void **state) {
+    struct kit *kit = *state;
+    struct store_claim a = granted(kit, "stick-1", "o/r#stays", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish_leg(kit, &a, SIDE_NEW, ROLE_OWNER, OUTCOME_DONE, 200, 60000), STORE_OK);
+    struct store_claim b = granted(kit, "stick-2", "o/r#stays", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish_leg(kit, &b, SIDE_NEW, ROLE_OWNER, OUTCOME_UNSENT, 0, 0), STORE_OK);
+    assert_true(look(kit, NULL, "o/r#stays").ret_stick_wall_us > 0);
+    struct store_claim c = granted(kit, "stick-3", "o/r#free", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish_leg(kit, &c, SIDE_NEW, ROLE_OWNER, OUTCOME_UNSENT, 0, 60000), STORE_OK);
+    assert_int_equal(look(kit, NULL, "o/r#free").ret_stick_wall_us, 0);
+}
+
 static void settling_forgets_what_does_not_run(void **state) {
     struct kit *kit = *state;
     assert_int_equal(settle(kit, "settle"), STORE_ABSENT);
@@ -112,6 +153,9 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(finishing_twice_keeps_the_first_outcome),
     cmocka_unit_test(a_late_finish_wins_over_doubt),
     cmocka_unit_test(finishing_what_is_gone_writes_it_anew),
+    cmocka_unit_test(a_claim_without_an_answer_is_given_back_by_its_token),
+    cmocka_unit_test(a_shadow_is_not_mistaken_for_the_owner_of_the_same_token),
+    cmocka_unit_test(what_was_not_sent_leaves_the_stickiness_as_it_was),
     cmocka_unit_test(settling_forgets_what_does_not_run),
     cmocka_unit_test(ids_may_hold_any_byte_and_sources_do_not_mix),
 };
