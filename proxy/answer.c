@@ -255,8 +255,8 @@ void answer_summary(struct delivery *d) {
     struct leg *other = &d->legs[side_other(d->owner)];
     if (other->phase != PHASE_NONE && other->role == ROLE_SHADOW)
         json_array_append_new(systems, system_of(d, other));
-    json_t *root =
-        json_pack("{s:s,s:o,s:s}", "status", "routed", "systems", systems, "mode", mode_names[d->control.mode]);
+    json_t *root = json_pack("{s:s,s:o,s:s}", "status", "routed", "systems", systems, "mode",
+                             mode_names[d->control.mode]);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     if (text && buf_puts(&body, text))
         finish(d, ANSWER_SUMMARY, answers[ANSWER_SUMMARY].status, &body);

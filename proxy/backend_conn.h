@@ -17,7 +17,7 @@ struct backend_conn {
     struct task reap;
     unsigned generation;
     uint64_t idle_us; /* less than the backend keeps it */
-    bool reused; /* carried an exchange before */
+    bool reused;      /* carried an exchange before */
     LIST_ENTRY(backend_conn) entry;
 };
 

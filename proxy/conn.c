@@ -125,8 +125,8 @@ static void body_complete(struct conn *c) {
     delivery_run(c->delivery);
 }
 
-/* Room for `more` bytes; memory is taken and counted as the bytes come, not as the head announces them. False: the
- * connection was answered. */
+/* Room for `more` bytes; memory is taken and counted as the bytes come, not as the head announces
+ * them. False: the connection was answered. */
 static bool grow_body(struct conn *c, size_t more) {
     struct delivery *d = c->delivery;
     if (d->body->len + more > c->worker->rules->conf->limit_body) {
@@ -204,14 +204,16 @@ static void consume(struct conn *c, const char *data, size_t len, struct slice *
         at += used;
         if (used == 0)
             break;
-        if (c->state == CONN_BODY && (c->framing == HTTP_NO_BODY || (c->framing == HTTP_LENGTH && c->left == 0)))
+        if (c->state == CONN_BODY &&
+            (c->framing == HTTP_NO_BODY || (c->framing == HTTP_LENGTH && c->left == 0)))
             body_complete(c);
     }
     bool over = c->state == CONN_CLOSED || c->state == CONN_LINGER;
     *ret_rest = over ? (struct slice){0} : slice(data + at, len - at);
 }
 
-/* Goes on with bytes that waited. They are moved out for the time, as what follows may close the connection. */
+/* Goes on with bytes that waited. They are moved out for the time, as what follows may close the
+ * connection. */
 static void consume_waiting(struct conn *c) {
     struct buf held = c->in;
     struct slice rest;

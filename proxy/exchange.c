@@ -6,8 +6,8 @@
 #include "backend_conn.h"
 
 #define KEEP_ALIVE_MOST_S 300 /* a longer promise is not used up */
-#define INTERIM_MAX    16 /* 1xx heads before the final one */
-#define READS_PER_TURN 8  /* then others get their turn */
+#define INTERIM_MAX       16  /* 1xx heads before the final one */
+#define READS_PER_TURN    8   /* then others get their turn */
 
 const char *const exchange_end_names[EXCHANGE_ENDS] = {"complete", "unsent", "broken", "garbage",
                                                        "truncated"};
@@ -183,7 +183,8 @@ static void feed_body(struct exchange *x, const char *data, size_t len) {
         body_complete(x, len > take);
 }
 
-/* "Keep-Alive: timeout=5" (RFC 2068 §19.7.1.1): we let go a second earlier than the backend does. */
+/* "Keep-Alive: timeout=5" (RFC 2068 §19.7.1.1): we let go a second earlier than the backend does.
+ */
 static void heed_keep_alive(struct exchange *x, struct slice value) {
     uint64_t seconds;
     for (size_t i = 0; i + 8 < value.len; i++) {

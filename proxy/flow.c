@@ -29,8 +29,8 @@
 
 static bool is_authentic(struct delivery *d) {
     enum verify v = d->two_signatures ? VERIFY_MALFORMED
-                                 : verify(d->rules->verifiers[d->source_index], d->signature,
-                                          blob_slice(d->body));
+                                      : verify(d->rules->verifiers[d->source_index], d->signature,
+                                               blob_slice(d->body));
     delivery_step(d, STEP_VERIFY);
     if (v == VERIFY_OK)
         return true;

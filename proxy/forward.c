@@ -8,7 +8,16 @@
 #include "worker.h"
 
 /* What the router reads of a request, by its place in struct kept. */
-enum { KEPT_SIGNATURE = 0, KEPT_DELIVERY, KEPT_TYPE, KEPT_HOOK, KEPT_CONTENT_TYPE, KEPT_COUNT, OURS = KEPT_COUNT, OTHER };
+enum {
+    KEPT_SIGNATURE = 0,
+    KEPT_DELIVERY,
+    KEPT_TYPE,
+    KEPT_HOOK,
+    KEPT_CONTENT_TYPE,
+    KEPT_COUNT,
+    OURS = KEPT_COUNT,
+    OTHER
+};
 
 /* Offsets into the kept head, which still moves while it grows. */
 struct kept {
@@ -86,7 +95,8 @@ static bool keep_headers(struct delivery *d, const struct http_head *head, struc
 }
 
 static struct slice kept_slice(const struct delivery *d, const struct kept *kept, int kind) {
-    return kept->seen[kind] ? slice(d->head.data + kept->at[kind], kept->len[kind]) : (struct slice){0};
+    return kept->seen[kind] ? slice(d->head.data + kept->at[kind], kept->len[kind])
+                            : (struct slice){0};
 }
 
 bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer) {
@@ -98,7 +108,8 @@ bool forward_keep(struct delivery *d, const struct http_head *head, const char *
               put_list(&d->head, "Via", http_header(head, "via"), "1.1 pointsman") &&
               (http_header_count(head, "traceparent") > 0 || put_traceparent(&d->head)) &&
               buf_append_slice(&d->target, head->path) &&
-              (!head->query.ptr || (buf_puts(&d->target, "?") && buf_append_slice(&d->target, head->query)));
+              (!head->query.ptr ||
+               (buf_puts(&d->target, "?") && buf_append_slice(&d->target, head->query)));
     d->signature = kept_slice(d, &kept, KEPT_SIGNATURE);
     d->headers.delivery = kept_slice(d, &kept, KEPT_DELIVERY);
     d->headers.type = kept_slice(d, &kept, KEPT_TYPE);

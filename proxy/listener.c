@@ -50,8 +50,8 @@ static int bind_to(const struct addrinfo *at, bool shared) {
     return -1;
 }
 
-/* Binds for a moment without sharing: with SO_REUSEPORT alone a second process could take half of the connections
- * unnoticed. Also finds a free port where 0 is asked for. */
+/* Binds for a moment without sharing: with SO_REUSEPORT alone a second process could take half of
+ * the connections unnoticed. Also finds a free port where 0 is asked for. */
 static bool is_free(struct addrinfo *at, uint16_t *port) {
     int fd = bind_to(at, false);
     if (fd < 0)

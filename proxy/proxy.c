@@ -29,7 +29,8 @@ static bool bind_listeners(struct proxy *p, struct err *err) {
     for (size_t i = 0; i < conf->listener_count; i++) {
         p->ports[i] = conf->listeners[i].port;
         for (unsigned w = 0; w < p->worker_count; w++) {
-            int fd = listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, w > 0, err);
+            int fd =
+                listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, w > 0, err);
             if (fd < 0)
                 return false;
             if (!listener_add(p->workers[w], fd)) {
@@ -117,7 +118,8 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *l
     }
     p->store = store;
     p->loop = loop;
-    if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) || !bind_listeners(p, err))
+    if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) ||
+        !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
     p->steering = p->client ? steering_new(p, open_workers) : NULL;
@@ -145,7 +147,8 @@ void proxy_drain(struct proxy *p) {
 }
 
 bool proxy_is_idle(struct proxy *p) {
-    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0 && atomic_load(&p->connections) == 0;
+    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0 &&
+           atomic_load(&p->connections) == 0;
 }
 
 void proxy_stop(struct proxy *p) {

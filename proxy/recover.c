@@ -123,7 +123,7 @@ static void submit(struct left *l, struct store_client *client) {
 static void settle(struct recovery *r, struct store_client *client) {
     struct left *l;
     r->open = r->found - r->settled;
-    LIST_FOREACH(l, &r->all, entry) {
+    LIST_FOREACH (l, &r->all, entry) {
         if (!l->settled)
             submit(l, client);
     }
@@ -163,7 +163,8 @@ struct recovery *recovery_run(struct proxy *proxy, struct err *err) {
     timer_init(&r->again, settle_again, r);
     bool ok = attempts_recover(directory, found, r, &damaged, err);
     if (damaged)
-        log_say(LOG_ERROR, "attempt log damaged", "%u slots or files could not be read and were skipped", damaged);
+        log_say(LOG_ERROR, "attempt log damaged",
+                "%u slots or files could not be read and were skipped", damaged);
     if (ok && r->no_memory) {
         err_set(err, "no memory to read the attempt log");
         ok = false;
@@ -181,7 +182,8 @@ struct recovery *recovery_run(struct proxy *proxy, struct err *err) {
 void recovery_go_on(struct recovery *r) {
     if (r->settled == r->found)
         return;
-    log_say(LOG_WARN, "attempt log not settled", "%u attempts wait for the store", r->found - r->settled);
+    log_say(LOG_WARN, "attempt log not settled", "%u attempts wait for the store",
+            r->found - r->settled);
     timer_set(r->proxy->loop, &r->again, AGAIN_US);
 }
 

@@ -242,7 +242,8 @@ static bool consider_empty(struct steering *s) {
     return false;
 }
 
-/* While the store was away others may have gone as far, or further: nothing is written back that would help new. */
+/* While the store was away others may have gone as far, or further: nothing is written back that
+ * would help new. */
 static bool still_pending(const struct steering *s) {
     const struct store_control_get *g = &s->get;
     struct control good = {g->ret_good_mode, g->ret_good_ppm, g->ret_epoch};

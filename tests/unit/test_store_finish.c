@@ -83,7 +83,8 @@ static void a_claim_without_an_answer_is_given_back_by_its_token(void **state) {
     assert_int_equal(claim(kit, &lost), STORE_GRANTED);
     assert_int_equal(lost.ret_side, SIDE_NEW);
     lost.ret_fence = 0;
-    assert_int_equal(finish_leg(kit, &lost, SIDE_LEGACY, ROLE_OWNER, OUTCOME_UNSENT, 0, 0), STORE_OK);
+    assert_int_equal(finish_leg(kit, &lost, SIDE_LEGACY, ROLE_OWNER, OUTCOME_UNSENT, 0, 0),
+                     STORE_OK);
     assert_int_equal(look(kit, "pin", NULL).ret_legs[SIDE_NEW].state, LEG_UNSENT);
     assert_int_equal(look(kit, "pin", NULL).ret_legs[SIDE_LEGACY].state, LEG_ABSENT);
     assert_entity(kit, "o/r#lost", SIDE_NEW, 0);
