@@ -58,13 +58,16 @@ $(B)/%.o: %.cpp
 	@mkdir -p $(@D); echo "  CXX  $<"; $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/demo/%: $(B)/demo/%.o $(LIBS)
-	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
+$(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
 $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
-	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) -lcmocka $(LDLIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
+$(B)/tests/unit/test_cli_args: $(B)/cli/args.o
+$(B)/tests/unit/test_cli_client: $(B)/cli/client.o
 
 deps:
 	@scripts/install-deps

@@ -44,15 +44,15 @@ uint64_t log_dropped(void) {
 struct jsonw *log_begin(enum log_level level, const char *msg) {
     if ((int)level < atomic_load_explicit(&least_level, memory_order_relaxed))
         return NULL;
-    char time[32];
-    clock_rfc3339(clock_wall_us(), time);
+    char stamp[32];
+    clock_rfc3339(clock_wall_us(), stamp);
     struct slice text = slice_of(msg);
     if (text.len > MSG_MAX_BYTES)
         text.len = MSG_MAX_BYTES;
     line.buf =
         (struct buf){.data = line.text, .cap = sizeof line.text - 1, .max = sizeof line.text - 1};
     jsonw_begin(&line.json, &line.buf);
-    jsonw_strz(&line.json, "time", time);
+    jsonw_strz(&line.json, "time", stamp);
     jsonw_strz(&line.json, "level", level_names[level]);
     jsonw_str(&line.json, "msg", text);
     line.fields = line.buf.end;

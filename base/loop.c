@@ -69,11 +69,7 @@ static void refresh(struct loop *loop) {
     loop->fresh = true;
 }
 
-/* The descriptor is edge-triggered: every write wakes, and its count is never read. */
-static void on_wake(evutil_socket_t fd, short what, void *arg) {
-    (void)fd, (void)what;
-    struct loop *loop = arg;
-    refresh(loop);
+static void run_messages(struct loop *loop) {
     struct message *newest = atomic_exchange_explicit(&loop->inbox, NULL, memory_order_acquire);
     struct message *oldest = NULL;
     while (newest) {
@@ -87,6 +83,14 @@ static void on_wake(evutil_socket_t fd, short what, void *arg) {
         oldest = m->next;
         m->run(m);
     }
+}
+
+/* The descriptor is edge-triggered: every write wakes, and its count is never read. */
+static void on_wake(evutil_socket_t fd, short what, void *arg) {
+    (void)fd, (void)what;
+    struct loop *loop = arg;
+    refresh(loop);
+    run_messages(loop);
 }
 
 /* ---- timers ---- */
@@ -282,6 +286,15 @@ void loop_free(struct loop *loop) {
     free(loop);
 }
 
+/* What was posted before the stop still runs. */
+static void stop_if_asked(struct loop *loop) {
+    if (!atomic_load_explicit(&loop->stop_soon, memory_order_acquire))
+        return;
+    run_messages(loop);
+    run_tasks(loop);
+    loop->stopping = true;
+}
+
 static void turn(struct loop *loop) {
     set_alarm(loop);
     loop->fresh = false;
@@ -290,15 +303,13 @@ static void turn(struct loop *loop) {
     if (loop->now_us >= wheel_next_us(&loop->wheel))
         wheel_run(&loop->wheel, loop->now_us);
     run_tasks(loop);
-    if (atomic_load_explicit(&loop->stop_soon, memory_order_acquire))
-        loop->stopping = true;
+    stop_if_asked(loop);
 }
 
 /* A stop that came before the run still counts. */
 void loop_run(struct loop *loop) {
     loop->running = true;
-    if (atomic_load_explicit(&loop->stop_soon, memory_order_acquire))
-        loop->stopping = true;
+    stop_if_asked(loop);
     while (!loop->stopping)
         turn(loop);
     loop->running = false;

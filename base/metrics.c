@@ -161,8 +161,12 @@ uint64_t metrics_quantile_us(struct metrics *m, unsigned def, unsigned a, unsign
     uint64_t seen = 0;
     for (size_t i = 0; i < METRICS_BOUNDS; i++) {
         seen += counts[i];
-        if (seen > 0 && (double)seen >= q * (double)total)
-            return metrics_bounds_us[i];
+        if (seen == 0 || (double)seen < q * (double)total)
+            continue;
+        /* Samples are taken to lie evenly in their bucket. */
+        uint64_t low = i ? metrics_bounds_us[i - 1] : 0, width = metrics_bounds_us[i] - low;
+        double into = (q * (double)total - (double)(seen - counts[i])) / (double)counts[i];
+        return low + (uint64_t)((into > 0 ? into : 0) * (double)width);
     }
     return metrics_bounds_us[METRICS_BOUNDS - 1];
 }

@@ -208,21 +208,27 @@ bool url_parse(struct slice text, struct conf_url *ret, const char **ret_why) {
 }
 
 void url_add_shown(struct text *t, struct slice url) {
-    size_t start = find(url, "/");
-    while (start < url.len && url.ptr[start] == '/')
-        start++;
-    size_t at = url.len;
-    while (at > start && url.ptr[at - 1] != '@')
-        at--;
+    const char *sign = url.len > 0 ? memmem(url.ptr, url.len, "://", 3) : NULL;
+    struct slice scheme = slice(url.ptr, sign ? (size_t)(sign - url.ptr) + 3 : 0);
+    struct slice rest = from(url, scheme.len);
+    size_t behind_at = rest.len;
+    while (behind_at > 0 && rest.ptr[behind_at - 1] != '@')
+        behind_at--;
     /* a password may stand before the last "@", or behind ":" where "@host" was forgotten */
-    size_t colon = start + find(from(url, start), ":");
-    struct slice behind = from(url, colon);
-    if (at > start) {
-        text_add(t, "\"%.*s***@", SLICE_ARG(slice(url.ptr, start < 16 ? start : 0)));
-        struct text host = text_quoted(from(url, at));
-        text_add(t, "%s", host.bytes + 1);
-    } else if (strspn(behind.len ? behind.ptr : "", ":0123456789") < find(behind, "/?#")) {
-        text_add(t, "\"%.*s***\"", SLICE_ARG(slice(url.ptr, colon < 60 ? colon : 0)));
+    size_t colon = find(rest, ":");
+    struct slice port = colon < rest.len ? from(rest, colon + 1) : slice("", 0);
+    size_t digits = 0;
+    while (digits < port.len && port.ptr[digits] >= '0' && port.ptr[digits] <= '9')
+        digits++;
+    bool no_port = digits < find(port, "/?#");
+    if (scheme.len > 16)
+        scheme.len = 0;
+    if (behind_at > 0) {
+        struct text host = text_quoted(from(rest, behind_at));
+        text_add(t, "\"%.*s***@%s", SLICE_ARG(scheme), host.bytes + 1);
+    } else if (no_port) {
+        struct text host = text_quoted(slice(rest.ptr, colon));
+        text_add(t, "\"%.*s%.*s***\"", SLICE_ARG(scheme), (int)host.len - 2, host.bytes + 1);
     } else {
         text_add_quoted(t, url);
     }

@@ -121,6 +121,8 @@ void answer_early(struct conn *c, enum answer answer, unsigned status, const cha
 
 /* Takes the connection and answers with the body; the event may be gone afterwards unless held. */
 static void finish(struct delivery *d, enum answer answer, unsigned status, struct buf *body) {
+    if (d->answered)
+        return;
     told(d->worker, d, answer, status);
     struct conn *c = delivery_take_conn(d);
     if (c) {
@@ -253,8 +255,8 @@ void answer_summary(struct delivery *d) {
     struct leg *other = &d->legs[side_other(d->owner)];
     if (other->phase != PHASE_NONE && other->role == ROLE_SHADOW)
         json_array_append_new(systems, system_of(d, other));
-    json_t *root = json_pack("{s:s,s:o,s:s,s:s}", "status", "routed", "systems", systems, "mode",
-                             mode_names[d->control.mode], "event", d->id.id);
+    json_t *root = json_pack("{s:s,s:o,s:s}", "status", "routed", "systems", systems, "mode",
+                             mode_names[d->control.mode]);
     char *text = root ? json_dumps(root, JSON_COMPACT) : NULL;
     if (text && buf_puts(&body, text))
         finish(d, ANSWER_SUMMARY, answers[ANSWER_SUMMARY].status, &body);

@@ -91,6 +91,7 @@ struct backend_conn *backend_conn_open(struct pool *pool, struct exchange *x,
     }
     bc->pool = pool;
     bc->generation = pool->generation;
+    bc->idle_us = pool->idle_us;
     bc->x = x;
     bc->io = io_plain(fd);
     bc->state = BC_CONNECTING;
@@ -125,13 +126,13 @@ struct backend_conn *backend_conn_take(struct pool *pool, struct exchange *x) {
 void backend_conn_put(struct backend_conn *bc) {
     bc->x = NULL;
     struct pool *pool = bc->pool;
-    if (pool->idle_count >= IDLE_MAX || bc->generation != pool->generation ||
+    if (pool->idle_count >= IDLE_MAX || bc->generation != pool->generation || bc->idle_us == 0 ||
         !watch_set(&bc->watch, WATCH_READ)) {
         backend_conn_close(bc);
         return;
     }
     become(bc, BC_IDLE);
-    timer_set(pool->loop, &bc->timer, pool->idle_us);
+    timer_set(pool->loop, &bc->timer, bc->idle_us);
 }
 
 void pool_init(struct pool *pool, struct loop *loop, struct target *target, uint64_t idle_us,

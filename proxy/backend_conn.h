@@ -16,7 +16,8 @@ struct backend_conn {
     struct timer timer; /* connect time-out, then idle time-out */
     struct task reap;
     unsigned generation;
-    bool reused; /* carried an exchange before */
+    uint64_t idle_us; /* less than the backend keeps it */
+    bool reused;      /* carried an exchange before */
     LIST_ENTRY(backend_conn) entry;
 };
 

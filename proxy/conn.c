@@ -62,11 +62,13 @@ void conn_close(struct conn *c, enum conn_end why) {
         delivery_detach(d);
 }
 
+static bool is_full(const struct conn *c) {
+    return (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
+}
+
 /* The wish to read follows from the state alone. */
 bool conn_watch(struct conn *c) {
-    bool full =
-        (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
-    int what = (c->eof || full ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
+    int what = (c->eof || is_full(c) ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
     if (watch_set(&c->watch, what))
         return true;
     conn_close(c, CONN_END_MEMORY);
@@ -103,13 +105,14 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     }
     c->seen = 0;
     c->minor = head.minor;
+    c->to_head = slice_is(head.method, "HEAD");
     c->keep_alive = head.keep_alive && !c->worker->draining;
     c->framing = head.framing;
     c->left = head.framing == HTTP_LENGTH ? head.length : 0;
     http_chunks_init(&c->chunks);
     struct delivery *d = delivery_new(c, &head);
     if (!d)
-        return c->state == CONN_HEAD ? head.size : 0;
+        return head.size;
     c->delivery = d;
     conn_enter(c, CONN_BODY);
     if (head.expect_continue && head.framing != HTTP_NO_BODY && len == head.size)
@@ -122,24 +125,23 @@ static void body_complete(struct conn *c) {
     delivery_run(c->delivery);
 }
 
+/* Room for `more` bytes; memory is taken and counted as the bytes come, not as the head announces
+ * them. False: the connection was answered. */
 static bool grow_body(struct conn *c, size_t more) {
     struct delivery *d = c->delivery;
-    uint64_t limit = c->worker->rules->conf->limit_body;
-    if (d->body->len + more > limit) {
+    if (d->body->len + more > c->worker->rules->conf->limit_body) {
         answer_early(c, ANSWER_BODY, 0, "a chunked body grew beyond limits.body", true);
         return false;
     }
     if (d->body->len + more <= d->body->cap)
         return true;
     struct blob *grown = blob_grow(d->body, d->body->len + more);
-    if (!grown || !delivery_charge(d, grown->cap)) {
-        if (grown)
-            d->body = grown;
-        answer_early(c, ANSWER_OVERLOAD, 0, "limits.in_flight is reached", true);
-        return false;
-    }
-    d->body = grown;
-    return true;
+    if (grown)
+        d->body = grown;
+    if (grown && delivery_charge(d, grown->cap))
+        return true;
+    answer_early(c, ANSWER_OVERLOAD, 0, "limits.in_flight is reached", true);
+    return false;
 }
 
 static void keep(struct conn *c, struct slice piece) {
@@ -177,6 +179,8 @@ static size_t take_body(struct conn *c, const char *data, size_t len) {
     if (c->framing == HTTP_CHUNKED)
         return take_chunks(c, data, len);
     size_t take = c->left < len ? (size_t)c->left : len;
+    if (!grow_body(c, take))
+        return len;
     keep(c, slice(data, take));
     c->left -= take;
     if (c->left == 0)
@@ -184,10 +188,14 @@ static size_t take_body(struct conn *c, const char *data, size_t len) {
     return take;
 }
 
-/* Uses what it can of the bytes; the rest waits in c->in. */
-static void consume(struct conn *c, const char *data, size_t len) {
+static bool wants_bytes(const struct conn *c) {
+    return c->state == CONN_HEAD || c->state == CONN_BODY;
+}
+
+/* Uses what it can of the bytes: *ret_rest may wait in c->in. */
+static void consume(struct conn *c, const char *data, size_t len, struct slice *ret_rest) {
     size_t at = 0;
-    while (at < len && (c->state == CONN_HEAD || c->state == CONN_BODY)) {
+    while (at < len && wants_bytes(c)) {
         if (c->state == CONN_BODY) {
             at += take_body(c, data + at, len - at);
             continue;
@@ -196,22 +204,27 @@ static void consume(struct conn *c, const char *data, size_t len) {
         at += used;
         if (used == 0)
             break;
-        if (c->state == CONN_BODY && c->framing == HTTP_NO_BODY)
-            body_complete(c);
-        else if (c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left == 0)
+        if (c->state == CONN_BODY &&
+            (c->framing == HTTP_NO_BODY || (c->framing == HTTP_LENGTH && c->left == 0)))
             body_complete(c);
     }
-    if (at < len && c->state != CONN_CLOSED && c->state != CONN_LINGER &&
-        !buf_append(&c->in, data + at, len - at))
-        conn_close(c, CONN_END_MEMORY);
+    bool over = c->state == CONN_CLOSED || c->state == CONN_LINGER;
+    *ret_rest = over ? (struct slice){0} : slice(data + at, len - at);
 }
 
-/* Goes on with bytes that waited. */
+/* Goes on with bytes that waited. They are moved out for the time, as what follows may close the
+ * connection. */
 static void consume_waiting(struct conn *c) {
     struct buf held = c->in;
+    struct slice rest;
     buf_init(&c->in, held.max);
-    consume(c, buf_at(&held), buf_len(&held));
-    buf_free(&held);
+    consume(c, buf_at(&held), buf_len(&held), &rest);
+    if (rest.len) {
+        buf_consume(&held, buf_len(&held) - rest.len);
+        c->in = held;
+    } else {
+        buf_free(&held);
+    }
 }
 
 static void resume(void *arg) {
@@ -234,7 +247,7 @@ void conn_next(struct conn *c) {
 
 static void end_of_input(struct conn *c) {
     if (c->state == CONN_WAIT || c->state == CONN_REPLY ||
-        (c->state == CONN_HEAD && buf_len(&c->out))) {
+        (c->state == CONN_HEAD && (buf_len(&c->out) || c->resume.queued))) {
         c->eof = true; /* a half-closed sender still gets its answer */
         (void)conn_watch(c);
         return;
@@ -242,9 +255,17 @@ static void end_of_input(struct conn *c) {
     conn_close(c, CONN_END_SENDER);
 }
 
-static ssize_t read_direct(struct conn *c) {
+/* A large body is read to where it stays. */
+static ssize_t read_direct(struct conn *c, size_t *ret_wanted) {
     struct blob *body = c->delivery->body;
-    ssize_t n = c->io.ops->read(&c->io, body->data + body->len, (size_t)c->left);
+    if (body->len == body->cap) {
+        if (!grow_body(c, c->left < DIRECT_MIN ? (size_t)c->left : DIRECT_MIN))
+            return IO_AGAIN;
+        body = c->delivery->body;
+    }
+    size_t room = body->cap - body->len;
+    *ret_wanted = c->left < room ? (size_t)c->left : room;
+    ssize_t n = c->io.ops->read(&c->io, body->data + body->len, *ret_wanted);
     if (n <= 0)
         return n;
     body->len += (size_t)n;
@@ -264,7 +285,10 @@ static ssize_t read_scratch(struct conn *c) {
         if (c->lingered > LINGER_BYTES)
             conn_close(c, CONN_END_REPLIED);
     } else if (buf_len(&c->in) == 0) {
-        consume(c, c->worker->conn_scratch, (size_t)n);
+        struct slice rest;
+        consume(c, c->worker->conn_scratch, (size_t)n, &rest);
+        if (rest.len && !buf_append_slice(&c->in, rest))
+            conn_close(c, CONN_END_MEMORY);
     } else if (!buf_append(&c->in, c->worker->conn_scratch, (size_t)n)) {
         conn_close(c, CONN_END_MEMORY);
     } else if (c->state == CONN_HEAD) {
@@ -274,10 +298,10 @@ static ssize_t read_scratch(struct conn *c) {
 }
 
 static void read_some(struct conn *c) {
-    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED; turn++) {
+    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED && !is_full(c); turn++) {
         bool direct = c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left >= DIRECT_MIN;
-        size_t wanted = direct ? (size_t)c->left : SCRATCH_LEN;
-        ssize_t n = direct ? read_direct(c) : read_scratch(c);
+        size_t wanted = SCRATCH_LEN;
+        ssize_t n = direct ? read_direct(c, &wanted) : read_scratch(c);
         if (n == IO_FAILED) {
             conn_close(c, CONN_END_SENDER);
         } else if (n == 0) {
@@ -335,6 +359,7 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) 
     struct conn *c = calloc(1, sizeof *c);
     struct io io = io_plain(fd);
     if (!c) {
+        atomic_fetch_sub(&w->proxy->connections, 1);
         io.ops->close(&io);
         return;
     }

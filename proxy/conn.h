@@ -57,6 +57,7 @@ struct conn {
     bool eof; /* the sender finished writing */
     /* of the reply being written */
     unsigned minor;
+    bool to_head; /* the request was HEAD: its answer has no body */
     bool chunked;
     bool until_close;
     bool ended;        /* nothing more will be added */

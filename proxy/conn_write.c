@@ -63,9 +63,12 @@ void conn_flush(struct conn *c) {
     }
     if (c->state != CONN_REPLY)
         return;
-    if (c->ended)
+    if (c->ended) {
         replied(c);
-    else if (c->delivery)
+        return;
+    }
+    timer_stop(&c->timer); /* it is the backend that is waited for */
+    if (c->delivery)
         delivery_drained(c->delivery);
 }
 
@@ -98,13 +101,12 @@ void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slic
     c->chunked = c->until_close = false;
     c->ended = true;
     conn_enter(c, CONN_REPLY);
-    if (status == 204 || status == 304)
-        body = (struct slice){0};
+    bool bodiless = status == 204 || status == 304 || c->to_head;
     if (!put_head(c, status, lines, body.len)) {
         conn_close(c, CONN_END_BROKEN);
         return;
     }
-    if (!write_out(c, body))
+    if (!write_out(c, bodiless ? (struct slice){0} : body))
         return;
     if (buf_len(&c->out) == 0)
         replied(c);
@@ -136,6 +138,10 @@ bool conn_stream(struct conn *c, struct slice piece) {
     }
     if (!write_out(c, (struct slice){0}) || !conn_watch(c))
         return true;
+    if (buf_len(&c->out) == 0)
+        timer_stop(&c->timer); /* it is the backend that is waited for */
+    else if (!timer_is_set(&c->timer))
+        timer_set(c->worker->loop, &c->timer, 10 * 1000000ull);
     return buf_len(&c->out) == 0;
 }
 

@@ -1,6 +1,7 @@
 /* The life of an event's object: made from a head, held by who works on it, freed by the last. */
 #include "delivery.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@
 #include "conn.h"
 #include "shared.h"
 #include "worker.h"
+
+#define BODY_FIRST (64 * 1024) /* bytes of room made at the head; more comes as the body does */
 
 static const struct conf_source *find_source(const struct conf *conf, struct slice path,
                                              unsigned *ret_index) {
@@ -36,6 +39,9 @@ static void free_delivery(void *arg) {
         leg_free(&d->legs[side]);
     if (d->at_us[STEP_PARSE] && !d->logged)
         log_decision(d);
+    if (!w->ended) /* what the store may hold is settled by the next boot */
+        for (int role = 0; role < ROLES; role++)
+            attempts_free(w->attempts, d->slots[role]);
     atomic_fetch_sub(&w->proxy->body_bytes, d->charged);
     atomic_fetch_sub(&w->proxy->deliveries, 1);
     metrics_add(w->metrics, METRIC_IN_FLIGHT, 0, 0, 0, -1);
@@ -55,8 +61,11 @@ struct delivery *delivery_hold(struct delivery *d) {
 }
 
 void delivery_drop(struct delivery *d) {
-    if (--d->refs == 0) /* at the end of the turn: callbacks of its legs may still be running */
-        task_later(d->worker->loop, &d->reap);
+    if (--d->refs > 0)
+        return;
+    timer_stop(&d->wait); /* it would ask the store for what is about to be freed */
+    timer_stop(&d->deadline);
+    task_later(d->worker->loop, &d->reap); /* callbacks of its legs may still be running */
 }
 
 static void deadline_came(void *arg) {
@@ -89,13 +98,22 @@ static struct delivery *make(struct conn *c) {
 
 /* What the head alone decides; ANSWER_COUNT: nothing against it. */
 static enum answer judge_head(const struct worker *w, const struct http_head *head,
-                              const struct conf_source *source) {
-    if (!source)
+                              const struct conf_source *source, char *detail, size_t len) {
+    uint64_t limit = w->rules->conf->limit_body;
+    if (!source) {
+        snprintf(detail, len, "found %.*s; a source's path must match exactly",
+                 SLICE_ARG(head->path));
         return ANSWER_PATH;
-    if (!slice_is(head->method, "POST"))
+    }
+    if (!slice_is(head->method, "POST")) {
+        snprintf(detail, len, "found %.*s", SLICE_ARG(head->method));
         return ANSWER_METHOD;
-    if (head->framing == HTTP_LENGTH && head->length > w->rules->conf->limit_body)
+    }
+    if (head->framing == HTTP_LENGTH && head->length > limit) {
+        snprintf(detail, len, "Content-Length is %llu, limits.body is %llu bytes",
+                 (unsigned long long)head->length, (unsigned long long)limit);
         return ANSWER_BODY;
+    }
     return ANSWER_COUNT;
 }
 
@@ -103,16 +121,18 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
     struct worker *w = c->worker;
     unsigned index = 0;
     const struct conf_source *source = find_source(w->rules->conf, head->path, &index);
-    enum answer against = judge_head(w, head, source);
+    char detail[256];
+    enum answer against = judge_head(w, head, source, detail, sizeof detail);
     if (against != ANSWER_COUNT) {
-        answer_early(c, against, 0, NULL, head->framing != HTTP_NO_BODY);
+        answer_early(c, against, 0, detail, head->framing != HTTP_NO_BODY);
         return NULL;
     }
     struct delivery *d = make(c);
-    if (d) {
+    if (d && buf_reserve(&d->head, head->size + 512)) {
         d->source = &d->rules->conf->sources[index];
         d->source_index = index;
-        size_t room = head->framing == HTTP_LENGTH ? (size_t)head->length : 16 * 1024;
+        bool small = head->framing == HTTP_LENGTH && head->length < BODY_FIRST;
+        size_t room = small ? (size_t)head->length : BODY_FIRST;
         if (delivery_charge(d, room) && forward_keep(d, head, c->peer))
             d->body = blob_new(room);
     }

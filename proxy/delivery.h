@@ -94,7 +94,8 @@ struct delivery {
     uint64_t charged;             /* of limits.in_flight */
     struct slice signature;       /* into head */
     struct event_headers headers; /* into head */
-    bool ambiguous;               /* one of these stood twice */
+    bool two_signatures;
+    bool ambiguous; /* one of the other headers stood twice */
 
     /* identify, decide */
     struct identity id;

@@ -5,8 +5,9 @@
 
 #include "backend_conn.h"
 
-#define INTERIM_MAX    16 /* 1xx heads before the final one */
-#define READS_PER_TURN 8  /* then others get their turn */
+#define KEEP_ALIVE_MOST_S 300 /* a longer promise is not used up */
+#define INTERIM_MAX       16  /* 1xx heads before the final one */
+#define READS_PER_TURN    8   /* then others get their turn */
 
 const char *const exchange_end_names[EXCHANGE_ENDS] = {"complete", "unsent", "broken", "garbage",
                                                        "truncated"};
@@ -182,7 +183,24 @@ static void feed_body(struct exchange *x, const char *data, size_t len) {
         body_complete(x, len > take);
 }
 
+/* "Keep-Alive: timeout=5" (RFC 2068 §19.7.1.1): we let go a second earlier than the backend does.
+ */
+static void heed_keep_alive(struct exchange *x, struct slice value) {
+    uint64_t seconds;
+    for (size_t i = 0; i + 8 < value.len; i++) {
+        if (!slice_iis(slice(value.ptr + i, 8), "timeout="))
+            continue;
+        struct slice rest = slice(value.ptr + i + 8, value.len - i - 8);
+        const char *comma = memchr(rest.ptr, ',', rest.len);
+        rest.len = comma ? (size_t)(comma - rest.ptr) : rest.len;
+        if (slice_to_u64(slice_trim_ows(rest), &seconds) && seconds <= KEEP_ALIVE_MOST_S)
+            x->conn->idle_us = seconds > 1 ? (seconds - 1) * 1000000 : 0;
+        return;
+    }
+}
+
 static void take_head(struct exchange *x, const struct http_head *head) {
+    heed_keep_alive(x, http_header(head, "keep-alive"));
     x->framing = head->framing;
     x->keep_alive = head->keep_alive;
     x->left = head->length;
@@ -283,7 +301,8 @@ void exchange_init(struct exchange *x, struct pool *pool, const struct exchange_
     x->pool = pool;
     x->ops = ops;
     buf_init(&x->request, request_max);
-    buf_init(&x->in, pool->limits.head);
+    buf_init(&x->in, pool->limits.head +
+                         pool->scratch_len); /* a head cut in two, and what one read brings */
     task_init(&x->later, fail_later, x);
 }
 

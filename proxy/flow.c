@@ -28,9 +28,9 @@
 /* ---- verify, identify, filter, decide ---- */
 
 static bool is_authentic(struct delivery *d) {
-    enum verify v = d->ambiguous ? VERIFY_MALFORMED
-                                 : verify(d->rules->verifiers[d->source_index], d->signature,
-                                          blob_slice(d->body));
+    enum verify v = d->two_signatures ? VERIFY_MALFORMED
+                                      : verify(d->rules->verifiers[d->source_index], d->signature,
+                                               blob_slice(d->body));
     delivery_step(d, STEP_VERIFY);
     if (v == VERIFY_OK)
         return true;
@@ -41,6 +41,10 @@ static bool is_authentic(struct delivery *d) {
 
 static bool is_identified(struct delivery *d) {
     struct err err = {""};
+    if (d->ambiguous) {
+        answer_problem(d, ANSWER_EVENT, "a header that identifies the event stands twice");
+        return false;
+    }
     enum identify r =
         identify_github(d->worker->json, d->source, &d->headers, blob_slice(d->body), &d->id, &err);
     delivery_step(d, STEP_IDENTIFY);
@@ -109,6 +113,8 @@ static void explain(struct delivery *d) {
 void delivery_run(struct delivery *d) {
     delivery_hold(d);
     delivery_step(d, STEP_PARSE);
+    if (!timer_is_set(&d->deadline)) /* it passed while the body came in: from now on then */
+        timer_set(d->worker->loop, &d->deadline, (uint64_t)d->source->deadline_ms * 1000);
     d->state = DELIVERY_OVER;
     if (is_authentic(d) && is_identified(d) && is_wanted(d)) {
         d->control = d->worker->control;
@@ -154,10 +160,35 @@ static bool answer_is_there(const struct leg *leg) {
     return leg->phase == PHASE_RECORDED && leg->body_over;
 }
 
+static bool passes_through(const struct leg *leg) {
+    return leg->outcome != OUTCOME_IN_DOUBT && leg->outcome != OUTCOME_UNSENT &&
+           leg->status / 100 != 3;
+}
+
+static void stream_end(struct delivery *d, bool whole) {
+    struct conn *c = delivery_take_conn(d);
+    d->streaming = false;
+    if (c) {
+        conn_stream_end(c, whole);
+        delivery_drop(d); /* the connection's */
+    }
+}
+
+/* The answer is larger or later than what is held back: the sender gets it as it comes. */
+static void stream(struct delivery *d, struct leg *leg) {
+    d->streaming = true;
+    answer_stream(d, leg);
+    if (d->streaming &&
+        leg->body_over) /* what broke off is never passed on as whole (RFC 9112 §8) */
+        stream_end(d, leg->body_whole);
+}
+
 static void reply(struct delivery *d, struct leg *owner) {
     delivery_step(d, STEP_REPLY);
     if (d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE)
         answer_summary(d);
+    else if (d->conn && passes_through(owner) && (!owner->body_whole || buf_len(&owner->overflow)))
+        stream(d, owner);
     else
         answer_backend(d, owner);
 }
@@ -176,7 +207,7 @@ static void try_reply(struct delivery *d) {
 }
 
 static bool falls_back(struct delivery *d, const struct leg *leg) {
-    return leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
+    return !d->answered && leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
            d->rules->conf->backends[SIDE_NEW].fallback;
 }
 
@@ -190,13 +221,6 @@ static void fall_back(struct delivery *d) {
     d->decision.why = WHY_FALLBACK;
     explain(d);
     claim_start(d);
-}
-
-/* The answer is larger than what is held back: the sender gets it as it comes. */
-static void stream(struct delivery *d, struct leg *leg) {
-    delivery_step(d, STEP_REPLY);
-    d->streaming = true;
-    answer_stream(d, leg);
 }
 
 static bool wants_stream(const struct delivery *d, const struct leg *leg) {
@@ -214,9 +238,11 @@ void flow_leg_recorded(struct leg *leg) {
             return;
         }
         if (leg->x.paused && wants_stream(d, leg)) {
-            stream(d, leg);
+            reply(d, leg);
             return;
         }
+        if (leg->x.paused && !d->streaming)
+            leg_cut(leg); /* nobody waits for the rest */
     } else {
         log_leg(leg);
     }
@@ -232,13 +258,14 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
             exchange_pause(&leg->x);
         return;
     }
-    if (buf_append_slice(&leg->answer, piece))
+    bool in_order = buf_len(&leg->overflow) == 0 && leg->discarded == 0;
+    if (in_order && buf_append_slice(&leg->answer, piece))
         return;
     if (wants_stream(d, leg)) {
         if (!buf_append_slice(&leg->overflow, piece))
             leg_cut(leg);
         else if (leg->phase == PHASE_RECORDED)
-            stream(d, leg);
+            reply(d, leg);
         else
             exchange_pause(&leg->x);
         return;
@@ -251,11 +278,7 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
 void flow_leg_body_over(struct leg *leg) {
     struct delivery *d = leg->delivery;
     if (d->streaming && leg == owner_leg(d)) {
-        struct conn *c = delivery_take_conn(d);
-        d->streaming = false;
-        if (c)
-            conn_stream_end(c, leg->body_whole);
-        delivery_drop(d); /* the connection's */
+        stream_end(d, leg->body_whole);
         return;
     }
     try_reply(d);

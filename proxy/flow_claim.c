@@ -29,12 +29,12 @@ static struct attempt *take_slot(struct delivery *d, enum side side, enum role r
 static bool take_slots(struct delivery *d) {
     enum side side = d->decision.side;
     d->slots[ROLE_OWNER] = take_slot(d, side, ROLE_OWNER);
-    if (d->slots[ROLE_OWNER] && d->decision.shadow)
+    if (!d->slots[ROLE_OWNER])
+        return false;
+    if (d->decision.shadow)
         d->slots[ROLE_SHADOW] = take_slot(d, side_other(side), ROLE_SHADOW);
-    if (d->slots[ROLE_OWNER] && (!d->decision.shadow || d->slots[ROLE_SHADOW]))
-        return true;
-    free_slots(d);
-    return false;
+    d->decision.shadow = d->slots[ROLE_SHADOW] != NULL; /* a shadow never fails the owner's leg */
+    return true;
 }
 
 /* Nothing was granted and nothing will be: the event ends here for us. */
@@ -98,6 +98,10 @@ static void granted(struct delivery *d) {
 static void claimed(struct store_call *call) {
     struct delivery *d = call->arg;
     struct worker *w = d->worker;
+    if (w->ended) {
+        delivery_drop(d);
+        return;
+    }
     d->claimed = call->result;
     delivery_step(d, STEP_CLAIM);
     metrics_add(w->metrics, METRIC_CLAIMS, call->result, 0, 0, 1);

@@ -7,34 +7,51 @@
 #include "shared.h"
 #include "worker.h"
 
-/* What the router reads of a request; a second one of any is ambiguous. */
-static struct slice *wanted(struct delivery *d, struct slice name) {
-    static const char *const names[] = {"x-hub-signature-256", "x-github-delivery",
-                                        "x-github-event", "x-github-hook-id", "content-type"};
-    struct slice *const places[] = {&d->signature, &d->headers.delivery, &d->headers.type,
-                                    &d->headers.hook, &d->headers.content_type};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (slice_iis(name, names[i]))
-            return places[i];
-    return NULL;
-}
+/* What the router reads of a request, by its place in struct kept. */
+enum {
+    KEPT_SIGNATURE = 0,
+    KEPT_DELIVERY,
+    KEPT_TYPE,
+    KEPT_HOOK,
+    KEPT_CONTENT_TYPE,
+    KEPT_COUNT,
+    OURS = KEPT_COUNT,
+    OTHER
+};
 
-/* Made anew for every backend. */
-static bool is_ours(struct slice name) {
-    static const char *const names[] = {"host",
-                                        "content-length",
-                                        "expect",
-                                        "idempotency-key",
-                                        "x-forwarded-for",
-                                        "x-forwarded-proto",
-                                        "x-forwarded-host",
-                                        "via"};
-    if (name.len >= 12 && slice_iis(slice(name.ptr, 12), "x-pointsman-"))
-        return true;
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (slice_iis(name, names[i]))
-            return true;
-    return false;
+/* Offsets into the kept head, which still moves while it grows. */
+struct kept {
+    size_t at[KEPT_COUNT];
+    size_t len[KEPT_COUNT];
+    bool seen[KEPT_COUNT];
+};
+
+static int kind_of(struct slice name) {
+    static const struct {
+        size_t len;
+        const char *name;
+        int kind;
+    } known[] = {
+#define KNOWN(text, kind) {sizeof(text) - 1, text, kind}
+        KNOWN("host", OURS),
+        KNOWN("content-length", OURS),
+        KNOWN("expect", OURS),
+        KNOWN("idempotency-key", OURS),
+        KNOWN("x-forwarded-for", OURS),
+        KNOWN("x-forwarded-proto", OURS),
+        KNOWN("x-forwarded-host", OURS),
+        KNOWN("via", OURS),
+        KNOWN("x-hub-signature-256", KEPT_SIGNATURE),
+        KNOWN("x-github-delivery", KEPT_DELIVERY),
+        KNOWN("x-github-event", KEPT_TYPE),
+        KNOWN("x-github-hook-id", KEPT_HOOK),
+        KNOWN("content-type", KEPT_CONTENT_TYPE),
+#undef KNOWN
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (name.len == known[i].len && slice_ieq(name, slice(known[i].name, known[i].len)))
+            return known[i].kind;
+    return name.len >= 12 && slice_iis(slice(name.ptr, 12), "x-pointsman-") ? OURS : OTHER;
 }
 
 static bool put(struct buf *b, struct slice name, struct slice value) {
@@ -55,31 +72,36 @@ static bool put_traceparent(struct buf *b) {
     return buf_printf(b, "traceparent: 00-%s-%.16s-01\r\n", trace.text, parent.text + 16);
 }
 
-static bool keep_headers(struct delivery *d, const struct http_head *head) {
+static bool keep_headers(struct delivery *d, const struct http_head *head, struct kept *kept) {
     for (unsigned i = 0; i < head->header_count; i++) {
         const struct http_header *h = &head->headers[i];
-        if (is_ours(h->name) || http_is_hop_by_hop(head, h->name))
+        int kind = kind_of(h->name);
+        if (kind == OURS || http_is_hop_by_hop(head, h->name))
             continue;
         size_t at = d->head.end + h->name.len + 2;
         if (!put(&d->head, h->name, h->value))
             return false;
-        struct slice *place = wanted(d, h->name);
-        if (!place)
+        if (kind == OTHER)
             continue;
-        d->ambiguous |= place->ptr != NULL;
-        *place = slice((const char *)NULL + at,
-                       h->value.len); /* an offset until the buffer stands still */
+        if (kept->seen[kind] && kind == KEPT_SIGNATURE)
+            d->two_signatures = true;
+        else if (kept->seen[kind])
+            d->ambiguous = true;
+        kept->seen[kind] = true;
+        kept->at[kind] = at;
+        kept->len[kind] = h->value.len;
     }
     return true;
 }
 
-static void settle(const struct buf *b, struct slice *s) {
-    if (s->ptr)
-        s->ptr = b->data + (s->ptr - (const char *)NULL);
+static struct slice kept_slice(const struct delivery *d, const struct kept *kept, int kind) {
+    return kept->seen[kind] ? slice(d->head.data + kept->at[kind], kept->len[kind])
+                            : (struct slice){0};
 }
 
 bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer) {
-    bool ok = keep_headers(d, head) &&
+    struct kept kept = {0};
+    bool ok = keep_headers(d, head, &kept) &&
               put_list(&d->head, "X-Forwarded-For", http_header(head, "x-forwarded-for"), peer) &&
               put(&d->head, slice_of("X-Forwarded-Proto"), slice_of("http")) &&
               put(&d->head, slice_of("X-Forwarded-Host"), head->host) &&
@@ -88,11 +110,11 @@ bool forward_keep(struct delivery *d, const struct http_head *head, const char *
               buf_append_slice(&d->target, head->path) &&
               (!head->query.ptr ||
                (buf_puts(&d->target, "?") && buf_append_slice(&d->target, head->query)));
-    settle(&d->head, &d->signature);
-    settle(&d->head, &d->headers.delivery);
-    settle(&d->head, &d->headers.type);
-    settle(&d->head, &d->headers.hook);
-    settle(&d->head, &d->headers.content_type);
+    d->signature = kept_slice(d, &kept, KEPT_SIGNATURE);
+    d->headers.delivery = kept_slice(d, &kept, KEPT_DELIVERY);
+    d->headers.type = kept_slice(d, &kept, KEPT_TYPE);
+    d->headers.hook = kept_slice(d, &kept, KEPT_HOOK);
+    d->headers.content_type = kept_slice(d, &kept, KEPT_CONTENT_TYPE);
     return ok;
 }
 
@@ -124,6 +146,25 @@ static bool put_kept(struct buf *out, const struct buf *kept, const struct conf_
     return true;
 }
 
+/* A quoted string of RFC 8941 §3.3.3. */
+static bool put_quoted(struct buf *out, const char *text) {
+    bool ok = buf_puts(out, "\"");
+    for (const char *c = text; ok && *c; c++)
+        ok = ((*c != '"' && *c != '\\') || buf_puts(out, "\\")) && buf_append(out, c, 1);
+    return ok && buf_puts(out, "\"");
+}
+
+/* What pointsman says of this attempt. */
+static bool put_attempt(struct buf *out, const struct leg *leg) {
+    const char *id = leg->delivery->id.id;
+    return buf_printf(out,
+                      "X-Pointsman-Event: %s\r\nX-Pointsman-Role: %s\r\nX-Pointsman-Backend: %s\r\n"
+                      "X-Pointsman-Attempt: %u\r\nX-Pointsman-Fence: %llu\r\nIdempotency-Key: ",
+                      id, role_names[leg->role], side_names[leg->side], leg->attempt,
+                      (unsigned long long)leg->fence) &&
+           put_quoted(out, id) && buf_puts(out, "\r\n");
+}
+
 bool forward_head(struct leg *leg) {
     struct delivery *d = leg->delivery;
     const struct conf_backend *backend = &d->rules->conf->backends[leg->side];
@@ -133,12 +174,6 @@ bool forward_head(struct leg *leg) {
            buf_append_slice(out, buf_slice(&d->target)) &&
            buf_printf(out, " HTTP/1.1\r\nHost: %s%s%s:%u\r\n", v6 ? "[" : "", backend->url.host,
                       v6 ? "]" : "", backend->url.port) &&
-           put_kept(out, &d->head, backend) &&
-           buf_printf(
-               out,
-               "Content-Length: %zu\r\nX-Pointsman-Event: %s\r\nX-Pointsman-Role: %s\r\n"
-               "X-Pointsman-Backend: %s\r\nX-Pointsman-Attempt: %u\r\nX-Pointsman-Fence: %llu\r\n"
-               "Idempotency-Key: \"%s\"\r\n\r\n",
-               d->body->len, d->id.id, role_names[leg->role], side_names[leg->side], leg->attempt,
-               (unsigned long long)leg->fence, d->id.id);
+           put_kept(out, &d->head, backend) && put_attempt(out, leg) &&
+           buf_printf(out, "Content-Length: %zu\r\n\r\n", d->body->len);
 }

@@ -21,8 +21,7 @@ static bool has_outcome(const struct leg *leg) {
 }
 
 static void release(struct leg *leg) {
-    if (leg->holds && leg->phase == PHASE_RECORDED && leg->body_over &&
-        !timer_is_set(&leg->again)) {
+    if (leg->holds && leg->phase == PHASE_RECORDED && leg->body_over && !leg->slot) {
         leg->holds = false;
         delivery_drop(leg->delivery);
     }
@@ -50,6 +49,10 @@ static void finished(struct store_call *call) {
     struct leg *leg = call->arg;
     struct delivery *d = leg->delivery;
     struct worker *w = d->worker;
+    if (w->ended) {
+        delivery_drop(d);
+        return;
+    }
     if (call->result == STORE_AWAY) {
         timer_set(w->loop, &leg->again, FINISH_AGAIN_US);
     } else {
@@ -193,7 +196,7 @@ static void renewed(struct store_call *call) {
     struct leg *leg = call->arg;
     struct delivery *d = leg->delivery;
     leg->renewing = false;
-    if (leg->phase == PHASE_RUNNING) {
+    if (leg->phase == PHASE_RUNNING && !d->worker->ended) {
         if (call->result == STORE_OK)
             leg->until_us = leg->renew.ret_until_us;
         else if (call->result == STORE_STALE || call->result == STORE_ABSENT)

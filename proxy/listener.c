@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,25 @@ static int bind_to(const struct addrinfo *at, bool shared) {
     return -1;
 }
 
-int listener_bind(const struct conf_address *address, uint16_t *port, bool shared,
+/* Binds for a moment without sharing: with SO_REUSEPORT alone a second process could take half of
+ * the connections unnoticed. Also finds a free port where 0 is asked for. */
+static bool is_free(struct addrinfo *at, uint16_t *port) {
+    int fd = bind_to(at, false);
+    if (fd < 0)
+        return false;
+    *port = port_of(fd);
+    close(fd);
+    return true;
+}
+
+static void set_port(struct addrinfo *at, uint16_t port) {
+    if (at->ai_family == AF_INET6)
+        ((struct sockaddr_in6 *)(void *)at->ai_addr)->sin6_port = htons(port);
+    else
+        ((struct sockaddr_in *)(void *)at->ai_addr)->sin_port = htons(port);
+}
+
+int listener_bind(const struct conf_address *address, uint16_t *port, bool shared, bool more,
                   struct err *err) {
     char service[8];
     struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
@@ -60,7 +79,11 @@ int listener_bind(const struct conf_address *address, uint16_t *port, bool share
         err_set(err, "cannot listen on %s: not a numeric address", address->text);
         return -1;
     }
-    int fd = bind_to(at, shared);
+    int fd = -1;
+    if (more || is_free(at, port)) {
+        set_port(at, *port);
+        fd = bind_to(at, shared);
+    }
     freeaddrinfo(at);
     if (fd < 0)
         err_set(err, "cannot listen on %s: %s", address->text, strerror(errno));

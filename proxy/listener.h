@@ -13,9 +13,10 @@
 struct worker;
 
 /* A bound, listening, non-blocking descriptor, or -1. *port: 0 asks for a free one; written with
- * the bound one. `shared`: more sockets will bind the same address. */
+ * the bound one. `shared`: more sockets will bind the same address; `more`: this is one of those,
+ * the first has made sure that no other process listens there. */
 MUST_CHECK int listener_bind(const struct conf_address *address, uint16_t *port, bool shared,
-                             struct err *err);
+                             bool more, struct err *err);
 /* The worker will accept from it, and closes it. Before its thread runs. */
 MUST_CHECK bool listener_add(struct worker *w, int fd);
 void listener_open_all(struct worker *w);

@@ -2,6 +2,7 @@
 #include "probe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <pointsman/loop.h>
 
@@ -85,10 +86,11 @@ struct probe *probe_new(struct loop *loop, const struct conf_backend *backend,
     exchange_init(&p->x, &p->pool, &probe_ops, HEAD_MAX);
     timer_init(&p->next, ask, p);
     timer_init(&p->timeout, timed_out, p);
+    bool v6 = strchr(backend->url.host, ':') != NULL;
     if (!buf_printf(&p->x.request,
-                    "GET %s%s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: pointsman-probe\r\n\r\n",
-                    backend->url.path, backend->health_path, backend->url.host,
-                    backend->url.port)) {
+                    "GET %s%s HTTP/1.1\r\nHost: %s%s%s:%u\r\nUser-Agent: pointsman-probe\r\n\r\n",
+                    backend->url.path, backend->health_path, v6 ? "[" : "", backend->url.host,
+                    v6 ? "]" : "", backend->url.port)) {
         probe_free(p);
         return NULL;
     }

@@ -29,7 +29,8 @@ static bool bind_listeners(struct proxy *p, struct err *err) {
     for (size_t i = 0; i < conf->listener_count; i++) {
         p->ports[i] = conf->listeners[i].port;
         for (unsigned w = 0; w < p->worker_count; w++) {
-            int fd = listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, err);
+            int fd =
+                listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, w > 0, err);
             if (fd < 0)
                 return false;
             if (!listener_add(p->workers[w], fd)) {
@@ -77,6 +78,8 @@ static bool start_probes(struct proxy *p) {
 /* Mode and percentage are known as far as they can be: from here on events are taken. */
 static void open_workers(struct proxy *p) {
     const struct conf *conf = p->rules->conf;
+    if (p->worker_count == 0)
+        return; /* the process ends */
     p->open = true;
     for (unsigned i = 0; i < p->worker_count; i++)
         worker_tell_open(p->workers[i]);
@@ -115,7 +118,8 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *l
     }
     p->store = store;
     p->loop = loop;
-    if (!make(p, conf, err) || !recover(p, err) || !make_workers(p, err) || !bind_listeners(p, err))
+    if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) ||
+        !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
     p->steering = p->client ? steering_new(p, open_workers) : NULL;
@@ -123,6 +127,7 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *l
         err_set(err, "no memory to start");
         goto fail;
     }
+    recovery_go_on(p->recovery);
     for (unsigned i = 0; i < p->worker_count; i++)
         if (!worker_start(p->workers[i], err))
             goto fail;
@@ -142,7 +147,8 @@ void proxy_drain(struct proxy *p) {
 }
 
 bool proxy_is_idle(struct proxy *p) {
-    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0;
+    return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0 &&
+           atomic_load(&p->connections) == 0;
 }
 
 void proxy_stop(struct proxy *p) {
@@ -151,10 +157,13 @@ void proxy_stop(struct proxy *p) {
     for (unsigned i = 0; i < p->worker_count; i++)
         worker_free(p->workers[i]);
     free(p->workers);
+    p->workers = NULL;
+    p->worker_count = 0; /* what the store answers below tells nobody any more */
     for (int side = 0; side < SIDES; side++)
         probe_free(p->probes[side]);
     if (p->client)
         store_client_free(p->client);
+    recovery_free(p->recovery);
     steering_free(p->steering);
     rules_unref(p->rules);
     resolver_free(p->resolver);

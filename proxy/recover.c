@@ -12,18 +12,21 @@
 #include "table.h"
 #include "worker.h"
 
-#define SETTLE_TIMEOUT_MS 5000
+#define SETTLE_TIMEOUT_MS 3000
+#define AGAIN_US          2000000
 
 struct left {
     struct recovery *recovery;
     struct attempt slot;
     struct store_finish finish;
+    bool settled;
     LIST_ENTRY(left) entry;
 };
 
 struct recovery {
     struct proxy *proxy;
-    struct loop *loop;
+    struct loop *loop; /* of its own, during recovery_run */
+    struct timer again;
     unsigned open, found, settled;
     bool no_memory;
     LIST_HEAD(, left) all;
@@ -55,8 +58,8 @@ static void found(const struct attempt *slot, void *arg) {
     r->found++;
 }
 
-static void say(const struct left *l, const char *msg) {
-    struct jsonw *w = log_begin(LOG_WARN, msg);
+static void say_settled(const struct left *l) {
+    struct jsonw *w = log_begin(LOG_WARN, "settled");
     if (!w)
         return;
     jsonw_strz(w, "source", l->slot.source);
@@ -67,79 +70,131 @@ static void say(const struct left *l, const char *msg) {
     log_end(w);
 }
 
-static void settled(struct store_call *call) {
+static void all_settled(struct recovery *r) {
+    struct err err;
+    log_say(LOG_WARN, "attempt log settled", "%u attempts of the last run", r->settled);
+    if (!attempts_discard(r->proxy->rules->conf->directory, &err))
+        log_say(LOG_ERROR, "attempt log not removed", "%s", err.text);
+}
+
+/* One round has ended. */
+static void round_over(struct recovery *r) {
+    if (r->settled == r->found)
+        all_settled(r);
+    else if (!r->loop)
+        timer_set(r->proxy->loop, &r->again, AGAIN_US);
+    if (r->loop)
+        loop_stop(r->loop);
+}
+
+static void answered(struct store_call *call) {
     struct left *l = call->arg;
     struct recovery *r = l->recovery;
-    bool ok = call->result != STORE_AWAY;
-    r->settled += ok;
-    if (ok)
+    l->settled = call->result != STORE_AWAY;
+    if (l->settled) {
+        r->settled++;
         metrics_add(r->proxy->slab, METRIC_SETTLED, l->finish.outcome, 0, 0, 1);
-    say(l, ok ? "settled" : "not settled");
+        say_settled(l);
+    }
     if (--r->open == 0)
-        loop_stop(r->loop);
+        round_over(r);
+}
+
+static void submit(struct left *l, struct store_client *client) {
+    struct store_finish *f = &l->finish;
+    memset(f, 0, sizeof *f);
+    f->source = slice_of(l->slot.source);
+    f->id = slice_of(l->slot.id);
+    f->entity = slice_of(l->slot.entity);
+    f->side = (enum side)l->slot.side;
+    f->role = (enum role)l->slot.role;
+    memcpy(&f->token, l->slot.token, sizeof f->token);
+    f->fence = l->slot.fence;
+    f->attempt = l->slot.attempt;
+    f->outcome = outcome_of(&l->slot);
+    f->status = (uint16_t)l->slot.status;
+    f->sticky_ms = l->slot.sticky_ms;
+    f->call.done = answered;
+    f->call.arg = l;
+    f->call.timeout_ms = SETTLE_TIMEOUT_MS;
+    store_finish(client, f);
 }
 
 static void settle(struct recovery *r, struct store_client *client) {
     struct left *l;
+    r->open = r->found - r->settled;
     LIST_FOREACH (l, &r->all, entry) {
-        struct store_finish *f = &l->finish;
-        f->source = slice_of(l->slot.source);
-        f->id = slice_of(l->slot.id);
-        f->entity = slice_of(l->slot.entity);
-        f->side = (enum side)l->slot.side;
-        f->role = (enum role)l->slot.role;
-        memcpy(&f->token, l->slot.token, sizeof f->token);
-        f->fence = l->slot.fence;
-        f->attempt = l->slot.attempt;
-        f->outcome = outcome_of(&l->slot);
-        f->status = (uint16_t)l->slot.status;
-        f->sticky_ms = l->slot.sticky_ms;
-        f->call.done = settled;
-        f->call.arg = l;
-        f->call.timeout_ms = SETTLE_TIMEOUT_MS;
-        r->open++;
-        store_finish(client, f);
+        if (!l->settled)
+            submit(l, client);
     }
+}
+
+static void settle_again(void *arg) {
+    struct recovery *r = arg;
+    settle(r, r->proxy->client);
 }
 
 static bool run(struct recovery *r, struct err *err) {
-    struct store_client *client = store_client_new(r->proxy->store, r->loop);
-    if (!client) {
+    r->loop = loop_new();
+    struct store_client *client = r->loop ? store_client_new(r->proxy->store, r->loop) : NULL;
+    if (client) {
+        settle(r, client);
+        loop_run(r->loop);
+        store_client_free(client);
+    } else {
         err_set(err, "no memory to settle the attempt log");
-        return false;
     }
-    settle(r, client);
-    loop_run(r->loop);
-    store_client_free(client);
-    return true;
+    if (r->loop)
+        loop_free(r->loop);
+    r->loop = NULL;
+    return client != NULL;
 }
 
-bool recover(struct proxy *proxy, struct err *err) {
+struct recovery *recovery_run(struct proxy *proxy, struct err *err) {
     const char *directory = proxy->rules->conf->directory;
-    struct recovery r = {.proxy = proxy};
+    struct recovery *r = calloc(1, sizeof *r);
     unsigned damaged = 0;
-    LIST_INIT(&r.all);
-    bool ok = attempts_recover(directory, found, &r, &damaged, err);
+    if (!r) {
+        err_set(err, "no memory to read the attempt log");
+        return NULL;
+    }
+    r->proxy = proxy;
+    LIST_INIT(&r->all);
+    timer_init(&r->again, settle_again, r);
+    bool ok = attempts_recover(directory, found, r, &damaged, err);
     if (damaged)
-        log_say(LOG_ERROR, "attempt log damaged", "%u slots could not be read and were skipped",
-                damaged);
-    if (ok && r.no_memory) {
+        log_say(LOG_ERROR, "attempt log damaged",
+                "%u slots or files could not be read and were skipped", damaged);
+    if (ok && r->no_memory) {
         err_set(err, "no memory to read the attempt log");
         ok = false;
     }
-    if (ok && r.found) {
-        r.loop = loop_new();
-        ok = r.loop && run(&r, err);
-        log_say(LOG_WARN, "attempt log settled", "%u of %u attempts of the last run", r.settled,
-                r.found);
-        if (r.loop)
-            loop_free(r.loop);
-    }
-    ok = ok && attempts_discard(directory, err);
-    while (!LIST_EMPTY(&r.all)) {
-        struct left *l = LIST_FIRST(&r.all);
+    if (ok && r->found)
+        ok = run(r, err);
+    else if (ok)
+        ok = attempts_discard(directory, err);
+    if (ok)
+        return r;
+    recovery_free(r);
+    return NULL;
+}
+
+void recovery_go_on(struct recovery *r) {
+    if (r->settled == r->found)
+        return;
+    log_say(LOG_WARN, "attempt log not settled", "%u attempts wait for the store",
+            r->found - r->settled);
+    timer_set(r->proxy->loop, &r->again, AGAIN_US);
+}
+
+void recovery_free(struct recovery *r) {
+    if (!r)
+        return;
+    timer_stop(&r->again);
+    while (!LIST_EMPTY(&r->all)) {
+        struct left *l = LIST_FIRST(&r->all);
         LIST_REMOVE(l, entry);
         free(l);
     }
-    return ok;
+    free(r);
 }

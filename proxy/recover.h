@@ -5,9 +5,14 @@
 #include <pointsman/err.h>
 #include <pointsman/proxy.h>
 
-/* Before the workers open their logs; runs a loop of its own, for at most a few seconds. What the
- * store does not take in that time runs into its lease and then into doubt, which is safe. False:
- * *err says why nothing can start. */
-MUST_CHECK bool recover(struct proxy *proxy, struct err *err);
+struct recovery;
+
+/* Before the workers open their logs: sets the old ones aside and settles what they hold, on a loop
+ * of its own, for as long as one call to the store may take. NULL and *err: nothing can start. */
+MUST_CHECK struct recovery *recovery_run(struct proxy *proxy, struct err *err);
+/* Goes on with what the store did not take, on the proxy's loop and client, until it has; then the
+ * old logs go. */
+void recovery_go_on(struct recovery *r);
+void recovery_free(struct recovery *r); /* NULL is allowed; after the proxy's store client */
 
 #endif

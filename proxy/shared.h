@@ -16,6 +16,7 @@
 struct worker;
 struct steering;
 struct probe;
+struct recovery;
 struct rules;
 
 struct proxy {
@@ -29,6 +30,7 @@ struct proxy {
     struct worker **workers;
     unsigned worker_count;
     struct steering *steering;
+    struct recovery *recovery;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;
     uint16_t *ports; /* bound, per listener */

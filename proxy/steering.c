@@ -51,6 +51,7 @@ struct steering {
 
 static void save(const struct steering *s) {
     struct control_file file = {.control = s->now, .pending = s->pending};
+    file.control.epoch = s->seen_epoch; /* stays known also while an empty store is back at 0 */
     memcpy(file.reason, s->pending_reason, sizeof file.reason);
     if (!control_file_write(s->proxy->rules->conf->directory, &file))
         log_say(LOG_ERROR, "control not saved", "%s/control: %s", s->proxy->rules->conf->directory,
@@ -100,7 +101,7 @@ static void end_change(struct steering *s, struct change *change, enum change_re
 }
 
 static void fail_change(struct steering *s, struct change *change) {
-    err_set(&change->err, "the store did not take the change; nothing was changed");
+    err_set(&change->err, "the store did not confirm the change; status shows what is in force");
     end_change(s, change, CHANGE_FAILED);
 }
 
@@ -209,7 +210,7 @@ static void set_done(struct store_call *call) {
     }
     tell_first(s);
     timer_set(s->proxy->loop, &s->poll,
-              TAILQ_EMPTY(&s->changes) && call->result == STORE_OK ? POLL_US : 1);
+              TAILQ_EMPTY(&s->changes) && call->result != STORE_STALE ? POLL_US : 1);
 }
 
 /* ---- judging what the store holds ---- */
@@ -227,6 +228,7 @@ static bool consider_empty(struct steering *s) {
     const struct conf *conf = s->proxy->rules->conf;
     struct control home = {MODE_LEGACY_ONLY, 0, 0};
     if (s->seen_epoch > 0) {
+        publish(s, &home); /* at once: the store may not be writable */
         submit_set(s, NULL, &home, false, "pointsman", "the store was found empty");
         return true;
     }
@@ -240,9 +242,20 @@ static bool consider_empty(struct steering *s) {
     return false;
 }
 
+/* While the store was away others may have gone as far, or further: nothing is written back that
+ * would help new. */
+static bool still_pending(const struct steering *s) {
+    const struct store_control_get *g = &s->get;
+    struct control good = {g->ret_good_mode, g->ret_good_ppm, g->ret_epoch};
+    bool same = good.mode == s->now.mode && good.ppm == s->now.ppm;
+    return !same && move_is_towards_legacy(&good, s->now.mode, s->now.ppm);
+}
+
 /* True: a set is under way. */
 static bool consider(struct steering *s) {
     struct store_control_get *g = &s->get;
+    if (s->pending && g->ret_has_good && !still_pending(s))
+        s->pending = false;
     if (s->pending) {
         submit_set(s, NULL, &s->now, false, "pointsman", s->pending_reason);
         return true;

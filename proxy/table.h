@@ -1,4 +1,5 @@
-/* The metrics of the program and their labels, one row each; answers to senders, one row each. Layer: proxy. */
+/* The metrics of the program and their labels, one row each; answers to senders, one row each.
+ * Layer: proxy. */
 #ifndef POINTSMAN_TABLE_H
 #define POINTSMAN_TABLE_H
 
@@ -27,7 +28,6 @@
     ANSWER(UNREACHED,   "unreached",   502, "The backend was not reached",                    0)            \
     ANSWER(REDIRECT,    "redirect",    502, "The backend answered with a redirect",           0)            \
     ANSWER(DEADLINE,    "deadline",    504, "The backend did not answer in time",             0)
-/* clang-format on */
 
 enum answer {
 #define ANSWER(id, name, status, title, retry) ANSWER_##id,
@@ -35,6 +35,7 @@ enum answer {
 #undef ANSWER
     ANSWER_COUNT
 };
+/* clang-format on */
 struct answer_row {
     const char *name;
     unsigned status;
@@ -53,11 +54,11 @@ enum metric {
     METRIC_SIGNATURES,      /* why refused */
     METRIC_FALLBACKS,
     METRIC_PAUSED,
-    METRIC_IN_DOUBT,        /* backend */
-    METRIC_SETTLED,         /* outcome: by the boot after a crash */
-    METRIC_CONNECTIONS,     /* gauge */
-    METRIC_IN_FLIGHT,       /* gauge */
-    METRIC_ATTEMPTS_OPEN,   /* gauge: backend, role */
+    METRIC_IN_DOUBT,      /* backend */
+    METRIC_SETTLED,       /* outcome: by the boot after a crash */
+    METRIC_CONNECTIONS,   /* gauge */
+    METRIC_IN_FLIGHT,     /* gauge */
+    METRIC_ATTEMPTS_OPEN, /* gauge: backend, role */
     METRICS_COUNT
 };
 extern const struct metric_def metric_defs[METRICS_COUNT];

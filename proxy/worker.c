@@ -209,6 +209,7 @@ void worker_free(struct worker *w) {
         loop_stop_soon(w->loop);
         pthread_join(w->thread, NULL);
     }
+    w->ended = true;
     listener_close_all(w);
     while (!LIST_EMPTY(&w->conns))
         conn_close(LIST_FIRST(&w->conns), CONN_END_STOP);

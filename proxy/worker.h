@@ -55,6 +55,7 @@ struct worker {
     LIST_HEAD(, conn) conns;
     LIST_HEAD(, delivery) under_way; /* detached ones too */
     bool draining;
+    bool ended; /* the thread is gone: nothing is started or asked for any more */
     char *conn_scratch;
     char *backend_scratch;
 };

@@ -1,6 +1,7 @@
-/* The attempt log: a small memory-mapped file per worker that says which legs are claimed, sent or answered
- * right now. No system call per event; survives kill -9 of the process (not a power cut: claims in the store
- * then run out into doubt). The next boot settles what it finds. Layer: store. */
+/* The attempt log: a small memory-mapped file per worker that says which legs are claimed, sent or
+ * answered right now. No system call per event; survives kill -9 of the process (not a power cut:
+ * claims in the store then run out into doubt). The next boot settles what it finds. Layer: store.
+ */
 #ifndef POINTSMAN_ATTEMPTS_H
 #define POINTSMAN_ATTEMPTS_H
 
@@ -34,22 +35,30 @@ struct attempt {
 struct attempts; /* belongs to one thread */
 
 /* Creates or truncates <directory>/attempts-<worker>, room for `slots` attempts. */
-MUST_CHECK struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots, struct err *err);
-void attempts_close(struct attempts *a); /* NULL is allowed; the file stays where a slot is in use, else it is removed */
+MUST_CHECK struct attempts *attempts_open(const char *directory, unsigned worker, unsigned slots,
+                                          struct err *err);
+void attempts_close(struct attempts *a); /* NULL is allowed; the file stays where a slot is in use,
+                                            else it is removed */
 
 /* A slot in state CLAIMED; NULL: all in use (the event must wait or be refused). */
-MUST_CHECK struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id, struct slice entity,
-                                          enum side side, enum role role, const struct token *token);
-void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence, uint64_t sticky_ms);
+MUST_CHECK struct attempt *attempts_claim(struct attempts *a, struct slice source, struct slice id,
+                                          struct slice entity, enum side side, enum role role,
+                                          const struct token *token);
+void attempts_granted(struct attempt *slot, enum side side, uint32_t attempt, uint64_t fence,
+                      uint64_t sticky_ms);
 void attempts_sent(struct attempt *slot);
 void attempts_answered(struct attempt *slot, enum outcome outcome, uint16_t status);
-void attempts_free(struct attempts *a, struct attempt *slot); /* the store has the outcome; NULL is allowed */
+void attempts_free(struct attempts *a,
+                   struct attempt *slot); /* the store has the outcome; NULL is allowed */
 
-/* Boot: every slot in use of every attempt log in the directory, whatever number of workers wrote it; a damaged
- * slot or file is counted in *ret_damaged and skipped. Then removes the files it read (attempts_discard), once the
- * caller has copied and settled. False: the directory can not be read. */
-MUST_CHECK bool attempts_recover(const char *directory, void (*found)(const struct attempt *slot, void *arg), void *arg,
+/* Boot, before any log is opened: sets the logs of ended runs aside and reads every slot in use of
+ * them, whatever number of workers wrote them, also of earlier boots that could not settle all; a
+ * damaged slot or file is counted in *ret_damaged and skipped. False: the directory can not be
+ * read. */
+MUST_CHECK bool attempts_recover(const char *directory,
+                                 void (*found)(const struct attempt *slot, void *arg), void *arg,
                                  unsigned *ret_damaged, struct err *err);
+/* Once everything that was found is settled: removes what was set aside. */
 MUST_CHECK bool attempts_discard(const char *directory, struct err *err);
 
 #endif

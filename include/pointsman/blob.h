@@ -20,7 +20,8 @@ struct blob {
 
 /* A blob with one reference and room for cap bytes; NULL: no memory. */
 MUST_CHECK struct blob *blob_new(size_t cap);
-/* Room for at least cap bytes, doubling; only with a single reference. NULL: no memory, b is intact. */
+/* Room for at least cap bytes, doubling; only with a single reference. NULL: no memory, b is
+ * intact. */
 MUST_CHECK struct blob *blob_grow(struct blob *b, size_t cap);
 struct blob *blob_ref(struct blob *b);
 /* NULL is allowed. The last reference frees. */

@@ -2,15 +2,15 @@
 #ifndef POINTSMAN_COMPILER_H
 #define POINTSMAN_COMPILER_H
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 #ifdef __cplusplus
 #define POINTSMAN_BEGIN extern "C" {
-#define POINTSMAN_END }
+#define POINTSMAN_END   }
 #else
 #define POINTSMAN_BEGIN
 #define POINTSMAN_END

@@ -1,5 +1,5 @@
-/* The configuration: one YAML file, checked by the option table, then an immutable snapshot. Layer: conf.
- * A snapshot is shared by all threads; the last reference frees it. */
+/* The configuration: one YAML file, checked by the option table, then an immutable snapshot. Layer:
+ * conf. A snapshot is shared by all threads; the last reference frees it. */
 #ifndef POINTSMAN_CONF_H
 #define POINTSMAN_CONF_H
 
@@ -44,7 +44,7 @@ struct conf_backend {
     struct conf_url url;
     uint32_t timeout_ms; /* one attempt: connect to the end of the answer's head */
     bool idempotent;
-    bool fallback; /* new only: what new refused unsent goes to legacy */
+    bool fallback;     /* new only: what new refused unsent goes to legacy */
     char *health_path; /* NULL: no probe */
     uint32_t health_interval_ms;
     uint32_t max_in_flight;
@@ -95,8 +95,8 @@ struct conf {
     char *directory;
     enum when_down when_down;
     uint64_t remember_ms;
-    bool claims; /* false: nothing is claimed (benchmarks only) */
-    struct conf_url redis; /* redis://[[user]:password@]host[:port][/db] */
+    bool claims;           /* false: nothing is claimed (benchmarks only) */
+    struct conf_url redis; /* host NULL: none given; its text is without user and password */
     char *redis_user;
     char *redis_password;
     uint32_t redis_db;
@@ -133,16 +133,19 @@ struct conf_problem {
 void conf_problems_free(struct conf_problem *list);
 void conf_problems_print(const struct conf_problem *list, const char *file, FILE *out);
 
-/* Reads and checks; *ret_problems holds every error and warning in the order of lines (may be set on
- * success too: warnings), the caller frees it. False: at least one error, *ret_conf untouched. */
-MUST_CHECK bool conf_load(const char *file, struct conf **ret_conf, struct conf_problem **ret_problems);
+/* Reads and checks; *ret_problems holds every error and warning in the order of lines (may be set
+ * on success too: warnings), the caller frees it. False: at least one error, *ret_conf untouched.
+ */
+MUST_CHECK bool conf_load(const char *file, struct conf **ret_conf,
+                          struct conf_problem **ret_problems);
 /* The same on text, for tests; `file` only names it. */
-MUST_CHECK bool conf_load_text(const char *file, const char *text, size_t len, struct conf **ret_conf,
-                               struct conf_problem **ret_problems);
+MUST_CHECK bool conf_load_text(const char *file, const char *text, size_t len,
+                               struct conf **ret_conf, struct conf_problem **ret_problems);
 struct conf *conf_ref(struct conf *conf);
 void conf_unref(struct conf *conf);
 
-/* What of `next` takes effect only at a restart (listeners, workers, store, admin): the option's name, or NULL. */
+/* What of `next` takes effect only at a restart (listeners, workers, store, admin): the option's
+ * name, or NULL. */
 const char *conf_needs_restart(const struct conf *now, const struct conf *next);
 
 /* The option table as docs/CONFIG.md and as a commented sample. False: buffer full. */
@@ -151,7 +154,7 @@ MUST_CHECK bool conf_print_sample(struct buf *out);
 
 /* Parsers of single values, used by CLI and API too. Trimmed, case ignored. */
 MUST_CHECK bool conf_parse_duration_ms(struct slice text, uint64_t *ret); /* 250ms 9s 5m 72h 14d */
-MUST_CHECK bool conf_parse_size(struct slice text, uint64_t *ret);        /* 64KiB 25MiB 10GiB, bytes */
+MUST_CHECK bool conf_parse_size(struct slice text, uint64_t *ret); /* 64KiB 25MiB 10GiB, bytes */
 /* A canonical mode, or <backend's name>_only; the names may be NULL. */
 MUST_CHECK bool conf_parse_mode(struct slice text, const char *legacy_name, const char *new_name,
                                 enum mode *ret);

@@ -1,4 +1,5 @@
-/* HMAC, constant-time compare, hashes, hex, random bytes. OpenSSL and xxHash stay behind it. Layer: base. */
+/* HMAC, constant-time compare, hashes, hex, random bytes. OpenSSL and xxHash stay behind it. Layer:
+ * base. */
 #ifndef POINTSMAN_DIGEST_H
 #define POINTSMAN_DIGEST_H
 

@@ -1,5 +1,6 @@
 /* Writes one JSON object or array into a buffer, escaping as RFC 8259 and replacing bytes that are
- * not UTF-8 by U+FFFD. For hot paths and logs; what is read by people's API uses jansson. Layer: base. */
+ * not UTF-8 by U+FFFD. For hot paths and logs; what is read by people's API uses jansson. Layer:
+ * base. */
 #ifndef POINTSMAN_JSONW_H
 #define POINTSMAN_JSONW_H
 

@@ -14,11 +14,13 @@ enum log_level { LOG_DEBUG = 0, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 /* Before log_start lines are written directly. capacity: bytes held at most. */
 MUST_CHECK bool log_start(int fd, enum log_level least, size_t capacity);
-void log_stop(void); /* writes what is held, ends the thread */
+void log_stop(
+    void); /* writes what is held, ends the thread; gives up on a stuck reader after 2 s */
 uint64_t log_dropped(void);
 
-/* {"time":…,"level":…,"msg":msg, …fields…}. The writer is this thread's own and valid until log_end,
- * which must follow; NULL: this level is not logged. Nothing is logged in between. */
+/* A line holds 8 KiB; if its fields are more, they are left out and the line says so.
+ * {"time":…,"level":…,"msg":msg, …fields…}. The writer is this thread's own and valid until
+ * log_end, which must follow; NULL: this level is not logged. Nothing is logged in between. */
 struct jsonw *log_begin(enum log_level level, const char *msg);
 void log_end(struct jsonw *w);
 

@@ -1,6 +1,6 @@
 /* A thread's event loop: descriptors, timers, work for later, messages from other threads.
- * The only place that knows libevent (EVENT_BASE_FLAG_NOLOCK; readiness and wake-up only). Layer: base.
- * All functions belong to the loop's own thread but loop_post and loop_stop_soon. */
+ * The only place that knows libevent (EVENT_BASE_FLAG_NOLOCK; readiness and wake-up only). Layer:
+ * base. All functions belong to the loop's own thread but loop_post and loop_stop_soon. */
 #ifndef POINTSMAN_LOOP_H
 #define POINTSMAN_LOOP_H
 
@@ -13,12 +13,15 @@ struct loop;
 struct event;
 
 MUST_CHECK struct loop *loop_new(void); /* NULL: no memory or descriptors */
-void loop_free(struct loop *loop);      /* runs what was put off; posted messages not run are dropped */
-void loop_run(struct loop *loop);       /* until loop_stop */
-void loop_stop(struct loop *loop);
+/* Runs what was put off, stops all timers; watches must be stopped, those who post must be gone;
+ * messages not run are dropped. NULL is allowed. */
+void loop_free(struct loop *loop);
+void loop_run(struct loop *loop);              /* until loop_stop, also one asked for before */
+void loop_stop(struct loop *loop);             /* after this turn and its tasks */
 uint64_t loop_now_us(const struct loop *loop); /* monotonic, read once a turn */
 
-/* ---- descriptors: level-triggered, persistent; changing to what is set already costs nothing ---- */
+/* ---- descriptors: level-triggered, persistent; changing to what is set already costs nothing ----
+ */
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch {
     struct loop *loop;
@@ -29,11 +32,14 @@ struct watch {
     int fd;
     int set;
 };
-void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what), void *arg);
+void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
+                void *arg);
 MUST_CHECK bool watch_set(struct watch *w, int what);
-void watch_stop(struct watch *w); /* idempotent; the descriptor is the caller's to close, afterwards */
+void watch_stop(
+    struct watch *w); /* idempotent; the descriptor is the caller's to close, afterwards */
 
-/* ---- timers: a wheel, a few ms coarse, O(1) to set and stop; never early ---- */
+/* ---- timers: a wheel, a few ms coarse, O(1) to set and stop; never early, up to 10 ms late ----
+ */
 struct timer {
     struct timer *next;
     struct timer **prev; /* NULL: not set */
@@ -65,6 +71,6 @@ struct message {
     void (*run)(struct message *m); /* owns m from then on */
 };
 void loop_post(struct loop *loop, struct message *m);
-void loop_stop_soon(struct loop *loop); /* any thread */
+void loop_stop_soon(struct loop *loop); /* any thread; what was posted before still runs */
 
 #endif

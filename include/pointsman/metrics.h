@@ -1,5 +1,5 @@
-/* Counters, gauges and histograms: a table of definitions, a slab of numbers per thread, summed when
- * read. Knows no names of its own. Layer: base. */
+/* Counters, gauges and histograms: a table of definitions, a slab of numbers per thread, summed
+ * when read. Knows no names of its own. Layer: base. */
 #ifndef POINTSMAN_METRICS_H
 #define POINTSMAN_METRICS_H
 
@@ -33,15 +33,21 @@ void metrics_free(struct metrics *m);
 MUST_CHECK struct metrics_slab *metrics_slab(struct metrics *m); /* freed with m */
 
 /* Index in defs, then label indices (0 where a metric has fewer labels). */
-void metrics_add(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c, int64_t n);
-void metrics_set(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c, int64_t value);
-void metrics_observe_us(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c, uint64_t us);
+void metrics_add(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
+                 int64_t n);
+void metrics_set(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
+                 int64_t value);
+void metrics_observe_us(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
+                        uint64_t us);
 
-/* Sums over threads; any thread may ask. */
+/* Sums over threads, of gauges too: each thread sets its own share. Any thread may ask. */
 int64_t metrics_value(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c);
-uint64_t metrics_count(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c); /* histogram */
-/* Upper bound of the bucket the quantile (0..1) falls in, µs; 0: no samples. */
-uint64_t metrics_quantile_us(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c, double q);
+uint64_t metrics_count(struct metrics *m, unsigned def, unsigned a, unsigned b,
+                       unsigned c); /* histogram */
+/* The quantile (0..1) in µs, as if the samples of a bucket lay evenly in it; 0: no samples. At most
+ * 120 s, which stands for everything longer. */
+uint64_t metrics_quantile_us(struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c,
+                             double q);
 
 /* Prometheus text format 0.0.4, every label combination (also those at 0). False: out is full. */
 MUST_CHECK bool metrics_print(struct metrics *m, struct buf *out);

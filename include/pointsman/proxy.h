@@ -15,15 +15,18 @@
 
 struct proxy;
 
-/* Binds the listeners, settles what the last run left open, starts workers, probes and steering. Steering and
- * probes run on `loop` (the admin thread's, not running yet or this thread's own). Takes its own reference of conf. */
-MUST_CHECK struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop, struct err *err);
-/* Readiness off, listeners closed, idle connections closed; what is in flight may finish. Any thread. */
+/* Binds the listeners, settles what the last run left open, starts workers, probes and steering.
+ * Steering and probes run on `loop` (the admin thread's, not running yet or this thread's own).
+ * Takes its own reference of conf. */
+MUST_CHECK struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop,
+                                     struct err *err);
+/* Readiness off, listeners closed, idle connections closed; what is in flight may finish. Any
+ * thread. */
 void proxy_drain(struct proxy *proxy);
-/* True once nothing is in flight. Any thread. */
+/* True once nothing is in flight and every answer is out. Any thread. */
 bool proxy_is_idle(struct proxy *proxy);
-/* Ends the workers and frees everything; what is still in flight is cut off and settled by the next boot. The loop's
- * thread has ended or is the caller. */
+/* Ends the workers and frees everything; what is still in flight is cut off and settled by the next
+ * boot. The loop's thread has ended or is the caller. */
 void proxy_stop(struct proxy *proxy);
 
 /* ---- all below: on the thread of `loop` ---- */
@@ -41,41 +44,46 @@ bool proxy_is_ready(struct proxy *proxy, struct err *err);
 
 struct backend_state {
     enum health health;
-    char reason[160];       /* why that health, for people */
+    char reason[160]; /* why that health, for people */
     uint32_t in_flight;
     uint64_t outcomes[OUTCOMES]; /* of owner legs */
     uint64_t shadow_outcomes[OUTCOMES];
-    uint64_t attempts;      /* of owner legs, ended */
-    double success_rate;    /* done of attempts, 0..1; 0 where none */
-    double p50_ms, p99_ms;  /* of owner attempts; 0 where none */
+    uint64_t attempts;     /* of owner legs, ended */
+    double success_rate;   /* done of attempts, 0..1; 0 where none */
+    double p50_ms, p99_ms; /* of owner attempts; 0 where none */
     double shadow_p50_ms, shadow_p99_ms;
 };
 void proxy_backend_state(struct proxy *proxy, enum side side, struct backend_state *ret);
 
 struct steering_state {
     struct control now;
-    bool known;              /* the store (or the disk) has been read since the start */
-    bool invalid;            /* what is SET names nothing; `now` is the last good pair */
-    char problem[512];       /* of invalid */
-    bool pending;            /* a move towards legacy is in force here and waits for the store */
+    bool known;        /* the store (or the disk) has been read since the start */
+    bool invalid;      /* what is SET names nothing; `now` is the last good pair */
+    char problem[512]; /* of invalid */
+    bool pending;      /* a move towards legacy is in force here and waits for the store */
 };
 void proxy_steering_state(struct proxy *proxy, struct steering_state *ret);
 
-enum change_result { CHANGE_OK = 0, CHANGE_REFUSED /* 409 */, CHANGE_FAILED /* 503: the store did not take it */ };
-/* A change by API or CLI. Owned by the proxy until done runs on the same thread, once, never from inside. */
+enum change_result {
+    CHANGE_OK = 0,
+    CHANGE_REFUSED /* 409 */,
+    CHANGE_FAILED /* 503: the store did not take it */
+};
+/* A change by API or CLI. Owned by the proxy until done runs on the same thread, once, never from
+ * inside. */
 struct change {
     void (*done)(struct change *change);
     void *arg;
-    bool keep_mode;          /* PUT /v1/rollout: only the percentage */
+    bool keep_mode; /* PUT /v1/rollout: only the percentage */
     enum mode mode;
-    bool has_ppm;            /* else the percentage stays (or is 0 after a rollback) */
+    bool has_ppm; /* else the percentage stays (or is 0 after a rollback) */
     uint32_t ppm;
     bool force;
     char actor[64];
     char reason[513];
     enum change_result result;
-    struct control now;      /* after it */
-    struct err err;          /* why it was refused or failed */
+    struct control now; /* after it */
+    struct err err;     /* why it was refused or failed */
     /* the proxy's own */
     struct proxy *proxy;
     struct store_control_set set;

@@ -1,4 +1,5 @@
-/* The decisions. Pure: no socket, no loop, no clock; given configuration, control and bytes. Layer: router. */
+/* The decisions. Pure: no socket, no loop, no clock; given configuration, control and bytes. Layer:
+ * router. */
 #ifndef POINTSMAN_ROUTER_H
 #define POINTSMAN_ROUTER_H
 
@@ -20,15 +21,23 @@ struct verifier;
 MUST_CHECK struct verifier *verifier_new(const struct conf_source *source);
 void verifier_free(struct verifier *v);
 
-enum verify { VERIFY_OK = 0, VERIFY_MISSING, VERIFY_EMPTY, VERIFY_MALFORMED, VERIFY_WRONG, VERIFIES };
+enum verify {
+    VERIFY_OK = 0,
+    VERIFY_MISSING,
+    VERIFY_EMPTY,
+    VERIFY_MALFORMED,
+    VERIFY_WRONG,
+    VERIFIES
+};
 extern const char *const verify_names[VERIFIES];
-/* `signature`: value of X-Hub-Signature-256, absent slice if there is none. Exactly "sha256=" and 64
- * lower-case hex digits; every secret is tried, in constant time. Without secrets: always OK. */
+/* `signature`: value of X-Hub-Signature-256, absent slice if there is none. Exactly "sha256=" and
+ * 64 lower-case hex digits; every secret is tried, in constant time. Without secrets: always OK. */
 enum verify verify(const struct verifier *v, struct slice signature, struct slice body);
 
 /* ---- identify: which event, about what? ---- */
 
-/* Headers of the request the provider needs; absent slices where missing. Duplicates of any are refused earlier. */
+/* Headers of the request the provider needs; absent slices where missing. Duplicates of any are
+ * refused earlier. */
 struct event_headers {
     struct slice delivery;     /* X-GitHub-Delivery */
     struct slice type;         /* X-GitHub-Event */
@@ -49,7 +58,8 @@ struct identity {
     bool closes; /* action is closed, deleted or transferred */
 };
 
-/* The JSON parser's memory, reused from event to event; one per thread. */
+/* The JSON parser's memory, reused from event to event; one per thread. About 14 bytes for each
+ * byte of the body; what a body above 512 KiB took is given back at once. */
 struct json_parser;
 MUST_CHECK struct json_parser *json_parser_new(void);
 void json_parser_free(struct json_parser *p);
@@ -58,10 +68,12 @@ enum identify {
     IDENTIFY_OK = 0,
     IDENTIFY_MEDIA_TYPE, /* 415: neither JSON nor form */
     IDENTIFY_HEADER,     /* 400: id or type missing, too long or not printable ASCII */
-    IDENTIFY_BODY,       /* 400: JSON or form malformed, wrong type in the path, duplicate key in the path */
-    IDENTIFY_MEMORY,     /* 503 */
+    IDENTIFY_BODY, /* 400: JSON or form malformed, wrong type in the path, duplicate key in the path
+                    */
+    IDENTIFY_MEMORY, /* 503 */
 };
-/* The whole document is checked. `body` has BLOB_PADDING readable bytes behind it. *err says what and where. */
+/* The whole document is checked. `body` has BLOB_PADDING readable bytes behind it. *err says what
+ * and where. */
 MUST_CHECK enum identify identify_github(struct json_parser *p, const struct conf_source *source,
                                          const struct event_headers *headers, struct slice body,
                                          struct identity *ret, struct err *err);
@@ -86,16 +98,19 @@ MUST_CHECK bool percentage_parse(struct slice text, uint32_t *ret_ppm);
 void percentage_print(uint32_t ppm, char out[16]);
 
 /* The raw values people SET, absent slices where there are none → the pair they mean. No mode:
- * legacy_only. False: a value names nothing; *err says which, what was found, what is allowed. */
-MUST_CHECK bool control_read(struct slice raw_mode, struct slice raw_percentage, const struct conf *conf,
-                             struct control *ret, struct err *err);
+ * legacy_only; no percentage: 0; the epoch is 0. False: a value names nothing; *err says which,
+ * what was found, what is allowed. */
+MUST_CHECK bool control_read(struct slice raw_mode, struct slice raw_percentage,
+                             const struct conf *conf, struct control *ret, struct err *err);
 
-/* May API and CLI go from `now` to `mode` at `ppm` without force? False: *err says why and what force does. */
-MUST_CHECK bool move_allowed(const struct control *now, enum mode mode, uint32_t ppm, enum health health_of_new,
-                             struct err *err);
+/* May API and CLI go from `now` to `mode` at `ppm` without force? False: *err says why and what
+ * force does. */
+MUST_CHECK bool move_allowed(const struct control *now, enum mode mode, uint32_t ppm,
+                             enum health health_of_new, struct err *err);
 /* The percentage a change ends with: a rollback (emergency_rollback, legacy_only) sets 0. */
 uint32_t move_percentage(enum mode mode, uint32_t asked_ppm);
-/* True where the change gives new nothing it did not have: it may be obeyed while the store is away. */
+/* True where the change gives new nothing it did not have, as owner or shadow (new_only ranks above
+ * gradual at 100 %): it may be obeyed while the store is away. */
 bool move_is_towards_legacy(const struct control *now, enum mode mode, uint32_t ppm);
 
 /* ---- decide ---- */
@@ -105,14 +120,16 @@ extern const char *const why_names[WHYS];
 
 #define BUCKET_NONE UINT32_MAX
 struct decision {
-    enum side side;     /* the owner leg, before pin and owner of the entity are known */
-    bool absolute;      /* the mode gives the other side nothing: pin and owner do not count */
-    bool shadow;        /* the other side gets a shadow leg */
-    uint32_t bucket;    /* 0..999999, of a hundred for modulo; BUCKET_NONE: no bucket */
+    enum side side;  /* the owner leg, before pin and owner of the entity are known */
+    bool absolute;   /* the mode gives the other side nothing: pin and owner do not count */
+    bool shadow;     /* the other side gets a shadow leg */
+    uint32_t bucket; /* 0..999999, of a hundred for modulo; BUCKET_NONE: no bucket */
     enum why why;
 };
-struct decision decide(const struct conf *conf, const struct control *control, const struct identity *id);
-/* The text that is hashed, by rollout.key: entity, repository, owner or event id; falls back to the entity. */
+struct decision decide(const struct conf *conf, const struct control *control,
+                       const struct identity *id);
+/* The text that is hashed, by rollout.key: entity, repository, owner or event id; falls back to the
+ * entity. */
 struct slice rollout_key_of(const struct conf *conf, const struct identity *id);
 /* DESIGN §3: XXH3 with seed 0 or the salt's hash, upper 32 bits scaled to a million. */
 uint32_t bucket_of(struct slice key, const char *salt);

@@ -1,8 +1,10 @@
-/* The way of an event: one table makes the step names in logs, the per-step latency metric and `explain`. Layer: proxy. */
+/* The way of an event: one table makes the step names in logs, the per-step latency metric and
+ * `explain`. Layer: proxy. */
 #ifndef POINTSMAN_STEPS_H
 #define POINTSMAN_STEPS_H
 
-/*        enum      name        what happens there */
+/* clang-format off */
+/*   enum      name        what happens there */
 #define STEPS(STEP)                                                                            \
     STEP(ACCEPT,   "accept",   "a request line arrived on a listener's connection")            \
     STEP(PARSE,    "parse",    "head and body are complete and within the limits")             \
@@ -14,7 +16,6 @@
     STEP(FORWARD,  "forward",  "the backend has it and the attempt has an outcome")            \
     STEP(RECORD,   "record",   "the store knows the outcome")                                  \
     STEP(REPLY,    "reply",    "the sender has its answer")
-/* clang-format on */
 
 enum step {
 #define STEP(id, name, what) STEP_##id,
@@ -22,6 +23,7 @@ enum step {
 #undef STEP
     STEP_COUNT
 };
+/* clang-format on */
 extern const char *const step_names[STEP_COUNT];
 extern const char *const step_texts[STEP_COUNT];
 

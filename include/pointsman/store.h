@@ -1,9 +1,10 @@
-/* Claims, owners, control and audit: one interface, two implementations (embedded, Redis). Layer: store.
+/* Claims, owners, control and audit: one interface, two implementations (embedded, Redis). Layer:
+ * store.
  *
- * A client belongs to one thread. A call struct belongs to the store from submit until `done` runs, on that
- * thread, exactly once, never from inside submit. Calls cannot be cancelled. Every call may be repeated with the
- * same token: the client repeats by itself over reconnects until timeout_ms, then answers STORE_AWAY, which means
- * "not known whether it was executed". */
+ * A client belongs to one thread. A call struct belongs to the store from submit until `done` runs,
+ * on that thread, exactly once, never from inside submit. Calls cannot be cancelled. Every call may
+ * be repeated with the same token: the client repeats by itself over reconnects until timeout_ms,
+ * then answers STORE_AWAY, which means "not known whether it was executed". */
 #ifndef POINTSMAN_STORE_H
 #define POINTSMAN_STORE_H
 
@@ -31,30 +32,42 @@ void store_client_free(struct store_client *client);
 
 /* What status, readiness and metrics show; any thread. */
 struct store_state {
-    bool up;                /* the last call or ping was answered, claims are not held */
-    bool local;             /* when_down: local is in effect */
-    uint64_t lost;          /* records that were put back or could not be known after the store forgot */
-    uint64_t forgot;        /* times the store was found to have forgotten */
-    uint64_t published;     /* local records put into the store on its return */
-    char problem[160];      /* why it is not up, for people; empty when up */
+    bool up;         /* the last call or ping was answered, claims are not held */
+    bool local;      /* when_down: local is in effect */
+    uint64_t lost;   /* records that were put back or could not be known after the store forgot */
+    uint64_t forgot; /* times the store was found to have forgotten */
+    uint64_t published; /* local records put into the store on its return */
+    char problem[160];  /* why it is not up, for people; empty when up */
 };
 void store_state(struct store *store, struct store_state *ret);
 
-enum leg_state { LEG_ABSENT = 0, LEG_IN_FLIGHT, LEG_DONE, LEG_NOT_DONE, LEG_UNSENT, LEG_REJECTED, LEG_IN_DOUBT, LEG_STATES };
+enum leg_state {
+    LEG_ABSENT = 0,
+    LEG_IN_FLIGHT,
+    LEG_DONE,
+    LEG_NOT_DONE,
+    LEG_UNSENT,
+    LEG_REJECTED,
+    LEG_IN_DOUBT,
+    LEG_STATES
+};
 extern const char *const leg_state_names[LEG_STATES];
 
 enum store_result {
     STORE_OK = 0,
     STORE_GRANTED,   /* claim: run the legs */
-    STORE_MINE,      /* claim: this token holds it already (an answer was lost); the same fields as GRANTED */
+    STORE_MINE,      /* claim: this token holds it already (an answer was lost); the same fields as
+                        GRANTED */
     STORE_DONE,      /* claim: done before: side, status */
     STORE_IN_FLIGHT, /* claim: another token runs it: ms_left */
     STORE_DOUBT,     /* claim: sent once, effect unknown: side */
-    STORE_BUSY,      /* claim: the entity is open at the other side: side, ms_left. Nothing was written */
-    STORE_STALE,     /* renew, finish: the token no longer holds the leg; control_set: another change was first */
-    STORE_ABSENT,    /* look, settle, renew: no such record */
-    STORE_HOLD,      /* claim: the store forgot and waits for what instances know: ms_left */
-    STORE_AWAY,      /* no answer, or the store refuses (OOM, LOADING, READONLY, MISCONF …) */
+    STORE_BUSY,   /* claim: the entity is open at the other side: side, ms_left. Nothing was written
+                   */
+    STORE_STALE,  /* renew, finish: the token no longer holds the leg; control_set: another change
+                     was first */
+    STORE_ABSENT, /* look, settle, renew: no such record */
+    STORE_HOLD,   /* claim: the store forgot and waits for what instances know: ms_left */
+    STORE_AWAY,   /* no answer, or the store refuses (OOM, LOADING, READONLY, MISCONF …) */
     STORE_RESULTS
 };
 extern const char *const store_result_names[STORE_RESULTS];
@@ -71,11 +84,12 @@ struct store_call { /* first member of every call */
     void *own;
 };
 
-/* Slices are the caller's and live until done. source ≤ SOURCE_NAME_MAX, id ≤ EVENT_ID_MAX, entity ≤ ENTITY_MAX;
- * any bytes but NUL. */
+/* Slices are the caller's and live until done. source ≤ SOURCE_NAME_MAX, id ≤ EVENT_ID_MAX, entity
+ * ≤ ENTITY_MAX; any bytes but NUL. */
 
-/* Takes the right to run the owner leg at `side` (or where pin and owner of the entity send it, unless `absolute`),
- * and a shadow leg at the other side if asked and never tried before. DESIGN §3 precedence, §4 table. */
+/* Takes the right to run the owner leg at `side` (or where pin and owner of the entity send it,
+ * unless `absolute`), and a shadow leg at the other side if asked and never tried before. DESIGN §3
+ * precedence, §4 table. */
 struct store_claim {
     struct store_call call;
     struct slice source, id, entity;
@@ -88,15 +102,15 @@ struct store_claim {
     struct slice why;    /* one line, kept for explain */
     struct slice digest; /* of the body, kept for explain */
 
-    enum side ret_side;      /* GRANTED, MINE, DONE, DOUBT, BUSY, IN_FLIGHT */
-    bool ret_pinned;         /* the side came from the event's pin … */
-    bool ret_owned;          /* … or from the entity's owner */
-    bool ret_shadow;         /* the shadow leg is granted too */
-    uint32_t ret_attempt;    /* 1 for the first */
-    uint64_t ret_fence;      /* gen of the entity */
-    uint16_t ret_status;     /* DONE */
-    uint64_t ret_ms_left;    /* IN_FLIGHT, BUSY, HOLD */
-    uint64_t ret_until_us;   /* monotonic: the lease, counted from before the claim was sent */
+    enum side ret_side;    /* GRANTED, MINE, DONE, DOUBT, BUSY, IN_FLIGHT */
+    bool ret_pinned;       /* the side came from the event's pin … */
+    bool ret_owned;        /* … or from the entity's owner */
+    bool ret_shadow;       /* the shadow leg is granted too */
+    uint32_t ret_attempt;  /* 1 for the first */
+    uint64_t ret_fence;    /* gen of the entity */
+    uint16_t ret_status;   /* DONE */
+    uint64_t ret_ms_left;  /* IN_FLIGHT, BUSY, HOLD */
+    uint64_t ret_until_us; /* monotonic: the lease, counted from before the claim was sent */
 };
 void store_claim(struct store_client *client, struct store_claim *call);
 
@@ -111,9 +125,11 @@ struct store_renew {
 };
 void store_renew(struct store_client *client, struct store_renew *call);
 
-/* Ends a leg. Idempotent; wins over a lease that ran out (late finish); refused (STALE) for a token that was
- * replaced. Lowers `open` only if the entity's gen is still `fence`, once. Where the record is gone (the store
- * forgot) it is written anew, except for OUTCOME_UNSENT. */
+/* Ends a leg, found by token and role; `side` counts only where the record is gone. UNSENT leaves
+ * the entity's stickiness as it was. Idempotent; wins over a lease that ran out (late finish);
+ * refused (STALE) for a token that was replaced. Lowers `open` only if the entity's gen is still
+ * `fence`, once. Where the record is gone (the store forgot) it is written anew, except for
+ * OUTCOME_UNSENT. */
 struct store_finish {
     struct store_call call;
     struct slice source, id, entity;
@@ -135,7 +151,8 @@ struct store_release {
 };
 void store_release(struct store_client *client, struct store_release *call);
 
-/* The operator's word on an event: forget it (a redelivery is let through). STALE: an attempt is in flight. */
+/* The operator's word on an event: forget it (a redelivery is let through). STALE: an attempt is in
+ * flight. */
 struct store_settle {
     struct store_call call;
     struct slice source, id;
@@ -188,8 +205,9 @@ struct store_control_get {
 };
 void store_control_get(struct store_client *client, struct store_control_get *call);
 
-/* If the epoch in the store is still expected_epoch (0: none): writes mode and percentage (unless keep_raw: they
- * are what was SET from outside), `good` with epoch + 1, and one audit entry with that epoch. STALE: it was not. */
+/* If the epoch in the store is still expected_epoch (0: none): writes mode and percentage (unless
+ * keep_raw: they are what was SET from outside), `good` with epoch + 1, and one audit entry with
+ * that epoch. STALE: it was not. */
 struct store_control_set {
     struct store_call call;
     uint64_t expected_epoch;
@@ -215,7 +233,8 @@ struct audit_entry {
     char evidence[2049];
 };
 #define AUDIT_PAGE 100
-/* The newest first, at most `limit` (≤ AUDIT_PAGE), with epochs below `before` (0: from the newest). */
+/* The newest first, at most `limit` (≤ AUDIT_PAGE), with epochs below `before` (0: from the
+ * newest). */
 struct store_audit {
     struct store_call call;
     uint64_t before;

@@ -179,7 +179,7 @@ scenario('serve refuses what check refuses, and missing files', async (world) =>
   for (const command of ['check', 'serve']) {
     const bad = await pointsman(command, '-c', world.file('bad.yaml', GOOD.replace('secrets: none', 'secrets: some')));
     assert.equal(bad.code, 1, bad.stderr);
-    assert.match(bad.stdout + bad.stderr, /some/);
+    assert.match(bad.stdout + bad.stderr, /sources\[0\]\.secrets: .*no list.*allowed/);
     assert.equal((await pointsman(command, '-c', `${world.dir}/missing.yaml`)).code, 1);
   }
 });

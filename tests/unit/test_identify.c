@@ -109,8 +109,8 @@ static void a_header_that_is_no_identifier_is_refused(void **state) {
          "the header X-GitHub-Delivery has 256 characters; 1 to 255 are allowed"},
         {"guid", long_text, "1",
          "the header X-GitHub-Event has 256 characters; 1 to 64 are allowed"},
-        {long_text + 1, "issues", "1",
-         "the headers X-GitHub-Delivery and X-GitHub-Hook-ID have 256 characters together; at "
+        {long_text + 2, "issues", "1",
+         "the headers X-GitHub-Delivery and X-GitHub-Hook-ID have 255 characters together; at "
          "most 254 are allowed"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

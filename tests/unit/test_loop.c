@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -324,14 +325,32 @@ static void a_timer_wakes_a_sleeping_loop_and_is_not_early(void **state) {
     }
 }
 
+static uint64_t thread_cpu_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void ignore_message(struct message *m) {
+    (void)m;
+}
+
+static void a_loop_with_nothing_to_do_sleeps(void **state) {
+    (void)state;
+    struct message m = {.run = ignore_message};
+    struct timer t;
+    timer_init(&t, note_time, NULL);
+    timer_set(loop, &t, 50000);
+    loop_post(loop, &m);
+    uint64_t before_us = thread_cpu_us();
+    loop_run(loop);
+    assert_in_range(thread_cpu_us() - before_us, 0, 10000);
+}
+
 static uint64_t skewed_us;
 
 static uint64_t skewed_mono(void) {
     return skewed_us;
-}
-
-static void just_wake(struct message *m) {
-    (void)m;
 }
 
 static void leap(void *arg) {
@@ -345,7 +364,7 @@ static void the_wheel_follows_the_clock_that_tests_replace(void **state) {
     clock_replace(skewed_mono, NULL);
     struct timer t;
     struct task leaping;
-    struct message wake = {.run = just_wake};
+    struct message wake = {.run = ignore_message};
     timer_init(&t, note_time, NULL);
     timer_set(loop, &t, UINT64_C(31) * 86400 * 1000000 - 10000);
     task_init(&leaping, leap, &wake);
@@ -371,6 +390,7 @@ int main(void) {
         IN_LOOP(a_stop_asked_for_before_the_run_counts),
         IN_LOOP(another_thread_can_stop_a_sleeping_loop),
         IN_LOOP(a_timer_wakes_a_sleeping_loop_and_is_not_early),
+        IN_LOOP(a_loop_with_nothing_to_do_sleeps),
         IN_LOOP(the_wheel_follows_the_clock_that_tests_replace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,130 @@
+/* Calls the admin API and tells what went wrong in words. */
+#include "api.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <pointsman/version.h>
+
+#include "client.h"
+
+#define API_TIMEOUT_MS 10000
+#define API_DEFAULT    "http://127.0.0.1:9180"
+
+static const char *api_url(const struct args *args) {
+    const char *url = args_get(args, "admin");
+    if (!url)
+        url = getenv("POINTSMAN_ADMIN");
+    return url && *url ? url : API_DEFAULT;
+}
+
+/* A line break in the token would make a header of its own. */
+static bool put_headers(struct buf *out) {
+    const char *token = getenv("POINTSMAN_TOKEN");
+    bool ok = buf_puts(out, "User-Agent: pointsman-cli/" POINTSMAN_VERSION "\r\n"
+                            "Content-Type: application/json\r\n");
+    if (ok && token && *token && !strpbrk(token, "\r\n"))
+        ok = buf_printf(out, "Authorization: Bearer %s\r\n", token);
+    return ok && buf_append(out, "", 1);
+}
+
+static bool api_fetch(const struct args *args, const struct client_request *request,
+                      struct client_answer *ret) {
+    struct client_url url;
+    struct err err = {""};
+    if (!client_url_parse(api_url(args), &url, &err)) {
+        fprintf(stderr, "pointsman: %s\n", err.text);
+        return false;
+    }
+    size_t n = strlen(url.path);
+    if (n && url.path[n - 1] == '/')
+        url.path[n - 1] = 0; /* request->path begins with one */
+    if (!client_send(&url, request, ret, &err)) {
+        fprintf(stderr,
+                "pointsman: the admin API at %s can not be asked: %s\n"
+                "Is pointsman running? --admin URL or POINTSMAN_ADMIN name another address.\n",
+                api_url(args), err.text);
+        return false;
+    }
+    return true;
+}
+
+bool api_call(const struct args *args, const char *method, const char *path, const json_t *body,
+              struct api_answer *ret) {
+    struct client_answer answer;
+    struct buf headers;
+    json_error_t where;
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    buf_init(&headers, 16 * 1024);
+    struct client_request request = {.method = method,
+                                     .path = path,
+                                     .body = text ? slice_of(text) : slice_of(""),
+                                     .timeout_ms = API_TIMEOUT_MS};
+    bool ok = put_headers(&headers);
+    if (ok) {
+        request.header_lines = buf_at(&headers);
+        ok = api_fetch(args, &request, &answer);
+    } else {
+        fprintf(stderr, "pointsman: POINTSMAN_TOKEN is too long\n");
+    }
+    buf_free(&headers);
+    free(text);
+    if (!ok)
+        return false;
+    struct slice content = buf_slice(&answer.body);
+    json_t *json = json_loadb(content.ptr, content.len, 0, &where);
+    if (!json)
+        fprintf(stderr, "pointsman: %s answered %u without JSON; is that the admin API?\n",
+                api_url(args), answer.head.status);
+    else
+        *ret = (struct api_answer){answer.head.status, json};
+    client_answer_free(&answer);
+    return json != NULL;
+}
+
+int api_check(const struct args *args, struct api_answer *answer, bool *ret_over) {
+    bool refused = answer->status >= 300;
+    bool raw = args_get(args, "json") != NULL;
+    *ret_over = refused || raw;
+    if (raw) {
+        json_dumpf(answer->json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+        printf("\n");
+    } else if (refused) {
+        const char *detail = api_text(answer->json, "detail");
+        fprintf(stderr, "pointsman: %s (%u)\n", *detail ? detail : "refused", answer->status);
+        if (answer->status == 401)
+            fprintf(stderr, "POINTSMAN_TOKEN has to hold the admin token.\n");
+    }
+    if (*ret_over)
+        json_decref(answer->json);
+    return refused ? FAILED : DONE;
+}
+
+static bool put_escaped(struct buf *out, const char *text) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    bool ok = true;
+    for (; ok && *text; text++)
+        ok = strchr(plain, *text) ? buf_append(out, text, 1)
+                                  : buf_printf(out, "%%%02X", (unsigned char)*text);
+    return ok;
+}
+
+bool api_path(struct buf *out, const char *prefix, const char *segment, const char *suffix) {
+    return buf_puts(out, prefix) && put_escaped(out, segment) && buf_puts(out, suffix);
+}
+
+bool api_path_source(struct buf *out, const struct args *args) {
+    const char *source = args_get(args, "source");
+    return (!source || (buf_puts(out, "?source=") && put_escaped(out, source))) &&
+           buf_append(out, "", 1);
+}
+
+const char *api_text(const json_t *json, const char *name) {
+    const char *text = json_string_value(json_object_get(json, name));
+    return text ? text : "";
+}
+
+json_int_t api_int(const json_t *json, const char *name) {
+    return json_integer_value(json_object_get(json, name));
+}

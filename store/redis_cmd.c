@@ -1,0 +1,314 @@
+/* Writes commands in Redis' protocol. */
+#include "redis_cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "control_text.h"
+#include "record.h"
+#include "redis_lua.h"
+#include "store_ops.h"
+
+#define WORDS_MAX 20
+
+struct words {
+    struct slice list[WORDS_MAX];
+    unsigned count;
+    char digits[WORDS_MAX][24];
+};
+
+static bool number(struct buf *out, char sign, size_t n) {
+    char text[24], *at = text + sizeof(text);
+    *--at = '\n';
+    *--at = '\r';
+    do
+        *--at = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    *--at = sign;
+    return buf_append(out, at, (size_t)(text + sizeof(text) - at));
+}
+
+static bool bulk(struct buf *out, struct slice word) {
+    return number(out, '$', word.len) && buf_append_slice(out, word) && buf_append(out, "\r\n", 2);
+}
+
+bool redis_cmd_words(const struct slice *words, unsigned count, struct buf *out) {
+    bool ok = number(out, '*', count);
+    for (unsigned i = 0; ok && i < count; i++)
+        ok = bulk(out, words[i]);
+    return ok;
+}
+
+static void put(struct words *w, struct slice word) {
+    w->list[w->count++] = word;
+}
+
+static void put_u64(struct words *w, uint64_t value) {
+    char *text = w->digits[w->count];
+    int len = snprintf(text, sizeof(w->digits[0]), "%llu", (unsigned long long)value);
+    put(w, slice(text, (size_t)len));
+}
+
+static void put_span_us(struct words *w, uint64_t ms) {
+    put_u64(w, (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) * 1000);
+}
+
+static void put_status(struct words *w, uint16_t status) {
+    char *text = w->digits[w->count];
+    unsigned kept = status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : status;
+    snprintf(text, sizeof(w->digits[0]), "%03u", kept);
+    put(w, slice(text, 3));
+}
+
+static void put_digits(struct words *w, const int *digits, unsigned count) {
+    char *text = w->digits[w->count];
+    for (unsigned i = 0; i < count; i++)
+        text[i] = (char)('0' + digits[i]);
+    put(w, slice(text, count));
+}
+
+/* The entity is kept a day longer than its stickiness may ask for. */
+static void put_entity_keep(struct words *w, const struct redis_names *n, uint64_t span_ms) {
+    uint64_t ms = span_ms > n->sticky_ms ? span_ms : n->sticky_ms;
+    put_u64(w, (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) + RECORD_ENTITY_US / 1000);
+}
+
+/* Texts made of several parts stand one behind the other in scratch, which must not grow meanwhile.
+ */
+#define SCRATCH_NEEDS 8192
+
+static void from_scratch(struct words *w, struct buf *scratch, size_t *mark) {
+    size_t len = buf_len(scratch);
+    put(w, slice(buf_at(scratch) + *mark, len - *mark));
+    *mark = len;
+}
+
+struct build {
+    const struct redis_names *names;
+    struct buf *scratch;
+    size_t mark;
+    bool ok;
+    struct words w;
+};
+
+static void begin(struct build *b, const char *name, const char *keys) {
+    b->ok = b->ok && buf_puts(b->scratch, "pointsman_") && buf_puts(b->scratch, name) &&
+            buf_puts(b->scratch, "_") && buf_puts(b->scratch, b->names->version);
+    put(&b->w, slice_of("FCALL"));
+    from_scratch(&b->w, b->scratch, &b->mark);
+    put(&b->w, slice_of(keys));
+}
+
+static void event_key(struct build *b, struct slice source, struct slice id) {
+    b->ok = b->ok && record_event_key(slice_of(b->names->prefix), source, id, b->scratch);
+    from_scratch(&b->w, b->scratch, &b->mark);
+}
+
+static void entity_key(struct build *b, struct slice source, struct slice entity) {
+    b->ok = b->ok && record_entity_key(slice_of(b->names->prefix), source, entity, b->scratch);
+    from_scratch(&b->w, b->scratch, &b->mark);
+}
+
+static void own_key(struct build *b, const char *name) {
+    b->ok = b->ok && buf_puts(b->scratch, b->names->prefix) && buf_puts(b->scratch, name);
+    from_scratch(&b->w, b->scratch, &b->mark);
+}
+
+static void tail(struct build *b, struct slice entity, struct slice why, struct slice digest) {
+    b->ok = b->ok && record_print_tail(entity, why, digest, b->scratch);
+    from_scratch(&b->w, b->scratch, &b->mark);
+}
+
+static void claim(struct build *b, const char *incarnation, const struct store_claim *c) {
+    const int digits[] = {(int)c->side, c->absolute, c->shadow, c->idempotent[0], c->idempotent[1]};
+    begin(b, "claim", "3");
+    event_key(b, c->source, c->id);
+    entity_key(b, c->source, c->entity);
+    own_key(b, "incarnation");
+    put(&b->w, slice_of(incarnation));
+    put_digits(&b->w, digits, 5);
+    put(&b->w, slice(c->token.text, TOKEN_LEN));
+    put_span_us(&b->w, c->lease_ms);
+    tail(b, c->entity, c->why, c->digest);
+    put_entity_keep(&b->w, b->names, c->lease_ms);
+}
+
+static void renew(struct build *b, const char *incarnation, const struct store_renew *c) {
+    const int digits[] = {(int)c->side};
+    begin(b, "renew", "3");
+    event_key(b, c->source, c->id);
+    entity_key(b, c->source, c->entity);
+    own_key(b, "incarnation");
+    put(&b->w, slice_of(incarnation));
+    put_digits(&b->w, digits, 1);
+    put(&b->w, slice(c->token.text, TOKEN_LEN));
+    put_span_us(&b->w, c->lease_ms);
+}
+
+static void finish(struct build *b, const struct store_finish *c) {
+    const int digits[] = {(int)c->side, (int)c->role, (int)record_state_of(c->outcome)};
+    begin(b, "finish", "2");
+    event_key(b, c->source, c->id);
+    entity_key(b, c->source, c->entity);
+    put_digits(&b->w, digits, 3);
+    put(&b->w, slice(c->token.text, TOKEN_LEN));
+    put_u64(&b->w, c->fence);
+    put_u64(&b->w, c->attempt);
+    put_status(&b->w, c->status);
+    put_span_us(&b->w, c->sticky_ms);
+    put_u64(&b->w, b->names->remember_ms);
+    tail(b, c->entity, slice("", 0), slice("", 0));
+    put_entity_keep(&b->w, b->names, c->sticky_ms);
+}
+
+static void put_back(struct build *b, const struct store_assert *c) {
+    const int digits[] = {(int)c->side, (int)c->leg.role, (int)c->leg.state, (int)c->pin};
+    begin(b, "assert", "2");
+    event_key(b, c->source, c->id);
+    entity_key(b, c->source, c->entity);
+    put_digits(&b->w, digits, 4);
+    put(&b->w, slice(c->leg.token, TOKEN_LEN));
+    put_u64(&b->w, c->leg.attempt);
+    put_u64(&b->w, c->leg.fence);
+    put_span_us(&b->w, c->lease_left_ms);
+    put_status(&b->w, c->leg.status);
+    put_span_us(&b->w, c->stick_left_ms);
+    put_u64(&b->w, c->at_wall_us);
+    put_u64(&b->w, b->names->remember_ms);
+    tail(b, c->entity, slice_of(RECORD_PUT_BACK), slice("", 0));
+}
+
+static void look(struct build *b, const struct store_look *c) {
+    begin(b, "look", "1");
+    if (c->id.ptr) {
+        event_key(b, c->source, c->id);
+        put(&b->w, slice_of("event"));
+        entity_key(b, c->source, slice("", 0));
+    } else {
+        entity_key(b, c->source, c->entity);
+        put(&b->w, slice_of("entity"));
+    }
+}
+
+static void control_set(struct build *b, const struct store_control_set *c) {
+    char *percentage = b->w.digits[WORDS_MAX - 1];
+    begin(b, "control_set", "4");
+    own_key(b, CONTROL_MODE_KEY);
+    own_key(b, CONTROL_PERCENTAGE_KEY);
+    own_key(b, CONTROL_GOOD_KEY);
+    own_key(b, "audit");
+    put_u64(&b->w, c->expected_epoch);
+    put(&b->w, slice_of(mode_names[c->mode]));
+    record_percentage(c->ppm, percentage);
+    put(&b->w, c->keep_raw ? slice("", 0) : slice_of(percentage));
+    put_u64(&b->w, c->ppm);
+    put(&b->w, slice_of(mode_names[c->from_mode]));
+    put_u64(&b->w, c->from_ppm);
+    put(&b->w, c->actor);
+    put(&b->w, c->reason);
+    put(&b->w, c->evidence);
+    /* The same for each repetition of this call, and for no other. */
+    b->ok = b->ok && buf_printf(b->scratch, "%s-%llx-%p", b->names->instance,
+                                (unsigned long long)c->call.deadline_us, (const void *)c);
+    from_scratch(&b->w, b->scratch, &b->mark);
+}
+
+static void audit(struct build *b, const struct store_audit *c) {
+    put(&b->w, slice_of("XREVRANGE"));
+    own_key(b, "audit");
+    if (c->before) {
+        b->ok = b->ok && buf_printf(b->scratch, "(%llu-0", (unsigned long long)c->before);
+        from_scratch(&b->w, b->scratch, &b->mark);
+    } else {
+        put(&b->w, slice_of("+"));
+    }
+    put(&b->w, slice_of("-"));
+    put(&b->w, slice_of("COUNT"));
+    put_u64(&b->w, c->limit < AUDIT_PAGE ? c->limit : AUDIT_PAGE);
+}
+
+static void build_call(struct build *b, const char *incarnation, const struct store_call *call) {
+    const void *c = call;
+    switch ((enum call_kind)call->kind) {
+    case CALL_CLAIM:
+        claim(b, incarnation, c);
+        return;
+    case CALL_RENEW:
+        renew(b, incarnation, c);
+        return;
+    case CALL_FINISH:
+        finish(b, c);
+        return;
+    case CALL_RELEASE:
+        begin(b, "release", "1");
+        entity_key(b, ((const struct store_release *)c)->source,
+                   ((const struct store_release *)c)->entity);
+        return;
+    case CALL_SETTLE:
+        begin(b, "settle", "1");
+        event_key(b, ((const struct store_settle *)c)->source,
+                  ((const struct store_settle *)c)->id);
+        entity_key(b, ((const struct store_settle *)c)->source, slice("", 0));
+        return;
+    case CALL_LOOK:
+        look(b, c);
+        return;
+    case CALL_CONTROL_GET:
+        begin(b, "control_get", "3");
+        own_key(b, CONTROL_MODE_KEY);
+        own_key(b, CONTROL_PERCENTAGE_KEY);
+        own_key(b, CONTROL_GOOD_KEY);
+        return;
+    case CALL_CONTROL_SET:
+        control_set(b, c);
+        return;
+    case CALL_AUDIT:
+        audit(b, c);
+        return;
+    case CALL_ASSERT:
+        put_back(b, c);
+        return;
+    case CALL_EXPORT:
+    case CALL_CLEAR:
+    case CALL_KINDS:
+        return;
+    }
+}
+
+bool redis_cmd(const struct redis_names *names, const char *incarnation,
+               const struct store_call *call, struct buf *scratch, struct buf *out) {
+    struct build b = {.names = names, .scratch = scratch, .ok = true};
+    buf_reset(scratch);
+    if (!buf_reserve(scratch, SCRATCH_NEEDS))
+        return false;
+    build_call(&b, incarnation, call);
+    return b.ok && redis_cmd_words(b.w.list, b.w.count, out);
+}
+
+bool redis_cmd_incarnation(const struct redis_names *names, const char *word, struct buf *out) {
+    char function[64], key[sizeof(names->prefix) + 16];
+    snprintf(function, sizeof(function), "pointsman_incarnation_%s", names->version);
+    snprintf(key, sizeof(key), "%sincarnation", names->prefix);
+    const struct slice words[] = {slice_of("FCALL"), slice_of(function), slice_of("1"),
+                                  slice_of(key), slice_of(word)};
+    return redis_cmd_words(words, ARRAY_LEN(words), out);
+}
+
+bool redis_cmd_ping(const struct redis_names *names, struct buf *out) {
+    char key[sizeof(names->prefix) + 16];
+    snprintf(key, sizeof(key), "%sincarnation", names->prefix);
+    const struct slice words[] = {slice_of("GET"), slice_of(key)};
+    return redis_cmd_words(words, ARRAY_LEN(words), out);
+}
+
+bool redis_cmd_load(const struct redis_names *names, struct buf *out) {
+    struct buf text;
+    buf_init(&text, 256 * 1024);
+    bool ok = buf_printf(&text, "#!lua name=pointsman_%s\nlocal VERSION = '%s'\n", names->version,
+                         names->version) &&
+              buf_puts(&text, redis_lua_text);
+    const struct slice words[] = {slice_of("FUNCTION"), slice_of("LOAD"), buf_slice(&text)};
+    ok = ok && redis_cmd_words(words, ARRAY_LEN(words), out);
+    buf_free(&text);
+    return ok;
+}

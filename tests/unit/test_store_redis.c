@@ -1,0 +1,323 @@
+/* What the Redis store does when Redis forgets, refuses, hangs or goes away. */
+#include "store_kit.h"
+
+#define LEASE_MS 60000
+
+static struct kit kit;
+
+static struct store_claim claim_of(const char *id) {
+    return (struct store_claim){.source = slice_of("github"),
+                                .id = slice_of(id),
+                                .entity = slice_of(id),
+                                .side = SIDE_NEW,
+                                .token = token_new(),
+                                .lease_ms = LEASE_MS};
+}
+
+static struct store_claim claim(struct kit *k, const char *id, uint32_t timeout_ms,
+                                enum store_result result) {
+    struct store_claim c = claim_of(id);
+    c.call.timeout_ms = timeout_ms;
+    kit_claim(k, &c);
+    if (c.call.result != result)
+        fail_msg("claim of %s: %s, not %s", id, store_result_names[c.call.result],
+                 store_result_names[result]);
+    return c;
+}
+
+static enum store_result finish(struct kit *k, const struct store_claim *c, enum outcome outcome) {
+    struct store_finish f = {.source = c->source,
+                             .id = c->id,
+                             .entity = c->entity,
+                             .side = c->ret_side,
+                             .token = c->token,
+                             .fence = c->ret_fence,
+                             .attempt = c->ret_attempt,
+                             .outcome = outcome,
+                             .status = 200};
+    KIT_CALL(k, store_finish, &f);
+    return f.call.result;
+}
+
+static struct store_look look(struct kit *k, const char *id) {
+    struct store_look l = {.source = slice_of("github"), .id = slice_of(id)};
+    KIT_CALL(k, store_look, &l);
+    return l;
+}
+
+static struct store_state state_of(struct kit *k) {
+    struct store_state s;
+    store_state(k->store, &s);
+    return s;
+}
+
+static bool has_forgot(const struct store_state *s) {
+    return s->forgot > 0;
+}
+static bool is_up(const struct store_state *s) {
+    return s->up;
+}
+
+static void assert_down(struct kit *k) {
+    struct store_state s = state_of(k);
+    assert_true(!s.up && s.problem[0]);
+}
+
+static void wait_for(struct kit *k, bool (*is)(const struct store_state *s)) {
+    uint64_t end_us = clock_mono_us() + 10000000;
+    struct store_state s = state_of(k);
+    while (!is(&s)) {
+        if (clock_mono_us() > end_us)
+            fail_msg("up %d, forgot %llu, problem \"%s\"", s.up, (unsigned long long)s.forgot,
+                     s.problem);
+        kit_turn(k, 5000);
+        s = state_of(k);
+    }
+}
+
+static int open_kit(void **state) {
+    (void)state;
+    kit = (struct kit){.kind = STORE_REDIS, .when_down = WHEN_DOWN_REFUSE};
+    kit_directory(&kit);
+    kit_redis_start(&kit);
+    kit_open(&kit);
+    wait_for(&kit, is_up);
+    return 0;
+}
+
+static int close_kit(void **state) {
+    (void)state;
+    kit_close(&kit);
+    kit_redis_stop(&kit);
+    kit_remove(&kit);
+    return 0;
+}
+
+/* A second instance at the same Redis. */
+static void open_second(struct kit *second) {
+    *second = kit;
+    kit_directory(second);
+    memcpy(second->socket, kit.socket, sizeof(second->socket));
+    kit_open(second);
+}
+
+static void close_second(struct kit *second) {
+    kit_close(second);
+    kit_remove(second);
+}
+
+static void a_new_store_holds_claims(void **state) {
+    (void)state;
+    struct kit first = {.kind = STORE_REDIS, .when_down = WHEN_DOWN_REFUSE};
+    kit_directory(&first);
+    kit_redis_start(&first);
+    kit_open(&first);
+    struct store_claim c = claim(&first, "held", 0, STORE_HOLD);
+    assert_in_range(c.ret_ms_left, 1, 2000);
+    assert_down(&first);
+    wait_for(&first, is_up);
+    claim(&first, "held", 0, STORE_GRANTED);
+    assert_int_equal(state_of(&first).forgot, 0);
+    kit_close(&first);
+    kit_redis_stop(&first);
+    kit_remove(&first);
+}
+
+/* Both instances know something; neither may run what the other does, although Redis forgot it all.
+ */
+static void forgets(void (*forget)(void)) {
+    struct kit second;
+    open_second(&second);
+    struct store_claim open = claim(&kit, "open", 0, STORE_GRANTED);
+    struct store_claim done = claim(&kit, "done", 0, STORE_GRANTED);
+    assert_int_equal(finish(&kit, &done, OUTCOME_DONE), STORE_OK);
+    struct store_claim other = claim(&second, "other", 0, STORE_GRANTED);
+    forget();
+    wait_for(&kit, has_forgot);
+    wait_for(&second, has_forgot);
+    struct store_claim held = claim(&second, "fresh", 0, STORE_HOLD);
+    assert_in_range(held.ret_ms_left, 1, 2000);
+    wait_for(&kit, is_up);
+    wait_for(&second, is_up);
+    assert_int_equal(state_of(&kit).lost, 2);
+    assert_int_equal(state_of(&second).lost, 1);
+    claim(&second, "open", 0, STORE_IN_FLIGHT);
+    assert_int_equal(claim(&second, "done", 0, STORE_DONE).ret_status, 200);
+    claim(&kit, "other", 0, STORE_IN_FLIGHT);
+    assert_int_equal(look(&kit, "open").ret_open, 1);
+    assert_int_equal(look(&kit, "open").ret_fence, open.ret_fence);
+    assert_int_equal(finish(&kit, &open, OUTCOME_DONE), STORE_OK);
+    assert_int_equal(finish(&second, &other, OUTCOME_DONE), STORE_OK);
+    assert_int_equal(look(&kit, "open").ret_open, 0);
+    assert_true(claim(&second, "after", 0, STORE_GRANTED).ret_fence > other.ret_fence);
+    close_second(&second);
+}
+
+static void flush_all(void) {
+    kit_redis(&kit, "FLUSHALL");
+}
+static void restart_empty(void) {
+    kit_redis_stop(&kit);
+    kit_redis_start(&kit);
+}
+
+static void what_is_known_is_put_back_after_flushall(void **state) {
+    (void)state;
+    forgets(flush_all);
+}
+
+static void what_is_known_is_put_back_after_an_empty_restart(void **state) {
+    (void)state;
+    forgets(restart_empty);
+}
+
+static void renewing_in_an_emptied_store_puts_the_leg_back(void **state) {
+    (void)state;
+    struct store_claim c = claim(&kit, "renewed", 0, STORE_GRANTED);
+    flush_all();
+    struct store_renew r = {.source = c.source,
+                            .id = c.id,
+                            .entity = c.entity,
+                            .side = SIDE_NEW,
+                            .token = c.token,
+                            .fence = c.ret_fence,
+                            .lease_ms = LEASE_MS};
+    KIT_CALL(&kit, store_renew, &r);
+    assert_int_equal(r.call.result, STORE_OK);
+    assert_int_equal(look(&kit, "renewed").ret_legs[SIDE_NEW].state, LEG_IN_FLIGHT);
+}
+
+static void lost_functions_are_loaded_again_unnoticed(void **state) {
+    (void)state;
+    kit_redis(&kit, "FUNCTION FLUSH");
+    struct store_claim c = claim(&kit, "functions", 0, STORE_GRANTED);
+    kit_redis(&kit, "SCRIPT FLUSH");
+    kit_redis(&kit, "FUNCTION FLUSH");
+    assert_int_equal(finish(&kit, &c, OUTCOME_DONE), STORE_OK);
+    assert_int_equal(state_of(&kit).forgot, 0);
+}
+
+static void a_full_redis_is_away_but_takes_outcomes(void **state) {
+    (void)state;
+    struct store_claim c = claim(&kit, "before", 0, STORE_GRANTED);
+    kit_redis(&kit, "CONFIG SET maxmemory 1");
+    claim(&kit, "full", 250, STORE_AWAY);
+    assert_down(&kit);
+    assert_non_null(strstr(state_of(&kit).problem, "OOM"));
+    assert_int_equal(finish(&kit, &c, OUTCOME_DONE), STORE_OK);
+    kit_redis(&kit, "CONFIG SET maxmemory 0");
+    claim(&kit, "full", 0, STORE_GRANTED);
+    assert_true(state_of(&kit).up);
+}
+
+static void a_replica_is_away_until_it_is_promoted(void **state) {
+    (void)state;
+    kit_redis(&kit, "REPLICAOF 127.0.0.1 1");
+    claim(&kit, "replica", 300, STORE_AWAY);
+    assert_non_null(strstr(state_of(&kit).problem, "READONLY"));
+    kit_redis(&kit, "REPLICAOF NO ONE");
+    claim(&kit, "replica", 0, STORE_GRANTED);
+}
+
+static void a_hanging_redis_costs_each_call_its_own_time_only(void **state) {
+    (void)state;
+    kill(kit.redis, SIGSTOP);
+    uint64_t start_us = clock_mono_us();
+    struct store_claim c = claim(&kit, "hang", 150, STORE_AWAY);
+    uint64_t took_us = clock_mono_us() - start_us;
+    assert_in_range(took_us, 150000, 900000);
+    kill(kit.redis, SIGCONT);
+    /* The answer to the first comes now, and must not be taken for the second's. */
+    assert_int_equal(claim(&kit, "hang-2", 0, STORE_GRANTED).ret_attempt, 1);
+    struct store_claim again = claim_of("hang");
+    again.token = c.token;
+    kit_claim(&kit, &again);
+    assert_int_equal(again.call.result, STORE_MINE);
+}
+
+static void cont(void *arg) {
+    (void)arg;
+    kill(kit.redis, SIGCONT);
+}
+
+static void a_call_is_repeated_over_a_reconnection(void **state) {
+    (void)state;
+    struct timer wake;
+    kill(kit.redis, SIGSTOP);
+    timer_init(&wake, cont, NULL);
+    timer_set(kit.loop, &wake, 1500000);
+    struct store_claim c = claim_of("repeat");
+    kit_claim(&kit, &c);
+    /* Redis may have run it when it woke, before it was repeated. */
+    assert_true(c.call.result == STORE_GRANTED || c.call.result == STORE_MINE);
+    assert_int_equal(c.ret_attempt, 1);
+    assert_true(state_of(&kit).up);
+    assert_int_equal(finish(&kit, &c, OUTCOME_DONE), STORE_OK);
+    assert_int_equal(state_of(&kit).forgot, 0);
+}
+
+static void a_redis_that_comes_late_is_found(void **state) {
+    (void)state;
+    struct kit late = {.kind = STORE_REDIS, .when_down = WHEN_DOWN_REFUSE};
+    kit_directory(&late);
+    kit_open(&late);
+    claim(&late, "late", 100, STORE_AWAY);
+    assert_down(&late);
+    kit_redis_start(&late);
+    wait_for(&late, is_up);
+    claim(&late, "late", 0, STORE_GRANTED);
+    kit_close(&late);
+    kit_redis_stop(&late);
+    kit_remove(&late);
+}
+
+static unsigned answers, aways;
+
+static void count_answer(struct store_call *call) {
+    answers++;
+    aways += call->result == STORE_AWAY;
+}
+
+static void the_window_is_bounded_and_freeing_answers_all(void **state) {
+    (void)state;
+    enum { CALLS = 10003 };
+    struct store_claim *calls = calloc(CALLS, sizeof(*calls));
+    answers = 0;
+    aways = 0;
+    kill(kit.redis, SIGSTOP);
+    for (int i = 0; i < CALLS; i++) {
+        calls[i] = claim_of("window");
+        calls[i].call.done = count_answer;
+        calls[i].call.timeout_ms = 60000;
+        store_claim(kit.client, &calls[i]);
+    }
+    assert_int_equal(answers, 0);
+    kit_turn(&kit, 1000);
+    assert_int_equal(answers, 3);
+    store_client_free(kit.client);
+    assert_int_equal(answers, CALLS);
+    assert_int_equal(aways, CALLS);
+    kill(kit.redis, SIGCONT);
+    kit.client = store_client_new(kit.store, kit.loop);
+    wait_for(&kit, is_up);
+    free(calls);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_kit, close_kit)
+
+int main(void) {
+    const struct CMUnitTest cases[] = {
+        cmocka_unit_test(a_new_store_holds_claims),
+        CASE(what_is_known_is_put_back_after_flushall),
+        CASE(what_is_known_is_put_back_after_an_empty_restart),
+        CASE(renewing_in_an_emptied_store_puts_the_leg_back),
+        CASE(lost_functions_are_loaded_again_unnoticed),
+        CASE(a_full_redis_is_away_but_takes_outcomes),
+        CASE(a_replica_is_away_until_it_is_promoted),
+        CASE(a_hanging_redis_costs_each_call_its_own_time_only),
+        CASE(a_call_is_repeated_over_a_reconnection),
+        cmocka_unit_test(a_redis_that_comes_late_is_found),
+        CASE(the_window_is_bounded_and_freeing_answers_all),
+    };
+    return cmocka_run_group_tests(cases, NULL, NULL);
+}
