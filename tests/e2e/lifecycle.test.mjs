@@ -126,9 +126,8 @@ scenario('SIGHUP keeps mode and percentage: the ones in the file are for the fir
   const { pm, config } = await world.system({ mode: 'gradual', percentage: 10 });
   await pm.move('gradual', 30);
   pm.configure({ ...config, rollout: { mode: 'new_only' } });
-  const before = pm.log.length;
   pm.reload();
-  await until('it was reloaded', () => pm.log.length > before);
+  await until('it was reloaded', () => pm.logged('reloaded').length === 1);
   await stays('30 %', async () => (await pm.status()).rollout_percentage === 30);
   await pm.stop();
   await pm.start();
