@@ -86,7 +86,7 @@ void hex_encode(const void *data, size_t len, char *out) {
     }
 }
 
-static int hex_value(char c) {
+static int lower_hex_value(char c) {
     if (c >= '0' && c <= '9')
         return c - '0';
     if (c >= 'a' && c <= 'f')
@@ -98,10 +98,11 @@ bool hex_decode(struct slice hex, uint8_t *out, size_t len) {
     if (hex.len % 2 != 0 || hex.len / 2 != len)
         return false;
     for (size_t i = 0; i < hex.len; i++)
-        if (hex_value(hex.ptr[i]) < 0)
+        if (lower_hex_value(hex.ptr[i]) < 0)
             return false;
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(hex_value(hex.ptr[2 * i]) << 4 | hex_value(hex.ptr[2 * i + 1]));
+        out[i] =
+            (uint8_t)(lower_hex_value(hex.ptr[2 * i]) << 4 | lower_hex_value(hex.ptr[2 * i + 1]));
     return true;
 }
 

@@ -21,7 +21,9 @@ static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_
 
 static void put_decision(struct jsonw *w, const struct delivery *d) {
     jsonw_strz(w, "mode", mode_names[d->control.mode]);
-    jsonw_f64(w, "percentage", d->control.ppm / 10000.0, 4);
+    char percentage[16];
+    percentage_print(d->control.ppm, percentage);
+    jsonw_raw(w, "percentage", slice_of(percentage));
     jsonw_u64(w, "epoch", d->control.epoch);
     if (d->decision.bucket != BUCKET_NONE)
         jsonw_u64(w, "bucket", d->decision.bucket);

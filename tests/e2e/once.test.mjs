@@ -23,7 +23,7 @@ scenario('two instances that get the same delivery at the same instant forward i
   }
 });
 
-withBothStores('a duplicate of an event in flight waits and is answered once the outcome is known', async (world, store) => {
+withBothStores('a duplicate of an event in flight waits for the outcome', async (world, store) => {
   const { pm, legacy } = await world.system({ store });
   legacy.hold();
   const event = await opened(7);
