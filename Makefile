@@ -62,8 +62,8 @@ $(B)/demo/%: $(B)/demo/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
-$(B)/bench/%: $(B)/bench/%.o $(LIBS)
-	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $< $(LIBS) $(LDLIBS)
+$(B)/bench/load: $(call objs,bench) $(LIBS)
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
@@ -100,8 +100,7 @@ lint:
 	@scripts/install-deps --lint
 	@for check in scripts/lint/*; do echo "== $$check"; $$check || exit 1; done
 
-bench: all
-	@scripts/install-deps --bench
+bench:
 	@bench/run
 
 docs: all

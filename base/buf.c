@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pointsman/text.h>
+
 #define BUF_SMALLEST 256
 
 void buf_init(struct buf *b, size_t max) {
@@ -116,11 +118,6 @@ bool buf_printf(struct buf *b, const char *format, ...) {
 }
 
 bool buf_put_u64(struct buf *b, uint64_t value) {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return buf_append(b, digits + at, sizeof digits - at);
+    char digits[U64_DIGITS];
+    return buf_append(b, digits, u64_print(value, digits));
 }

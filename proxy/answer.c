@@ -39,9 +39,11 @@ static bool put_ours(struct buf *lines, const struct delivery *d) {
     bool ok = buf_puts(lines, "X-Pointsman-Event: ") && buf_append_slice(lines, event_id(d)) &&
               buf_puts(lines, "\r\n");
     if (d && d->owner != SIDE_NONE)
-        ok = ok && buf_printf(lines, "X-Pointsman-Backend: %s\r\n", side_names[d->owner]);
+        ok = ok && buf_puts(lines, "X-Pointsman-Backend: ") &&
+             buf_puts(lines, side_names[d->owner]) && buf_puts(lines, "\r\n");
     if (d && d->at_us[STEP_DECIDE])
-        ok = ok && buf_printf(lines, "X-Pointsman-Mode: %s\r\n", mode_names[d->control.mode]);
+        ok = ok && buf_puts(lines, "X-Pointsman-Mode: ") &&
+             buf_puts(lines, mode_names[d->control.mode]) && buf_puts(lines, "\r\n");
     return ok;
 }
 
@@ -160,7 +162,8 @@ void answer_status(struct delivery *d, enum answer answer) {
 /* ---- the backend's own answer ---- */
 
 static bool put_backend_lines(struct buf *lines, struct delivery *d, struct leg *leg) {
-    return buf_append_slice(lines, buf_slice(&leg->lines)) && put_ours(lines, d);
+    return buf_reserve(lines, buf_len(&leg->lines) + EVENT_ID_MAX + 128) &&
+           buf_append_slice(lines, buf_slice(&leg->lines)) && put_ours(lines, d);
 }
 
 static void pass_through(struct delivery *d, struct leg *leg) {

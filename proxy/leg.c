@@ -136,6 +136,8 @@ static bool sending(struct exchange *x) {
 }
 
 static bool keep_lines(struct leg *leg, const struct http_head *head) {
+    if (!buf_reserve(&leg->lines, head->size))
+        return false;
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice name = head->headers[i].name;
         if (http_is_hop_by_hop(head, name) || slice_iis(name, "content-length") ||
