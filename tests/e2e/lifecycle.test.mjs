@@ -176,6 +176,16 @@ scenario('neither secrets nor bodies are ever logged', async (world) => {
   for (const secret of [SECRET, 'confidential text', 'sha256=']) assert.ok(!log.includes(secret), secret);
 });
 
+scenario('readiness is off while the directory is not there', async (world) => {
+  const { pm } = await world.system();
+  fs.renameSync(`${pm.dir}/var`, `${pm.dir}/gone`);
+  const answer = await pm.admin('GET', '/readyz');
+  assert.equal(answer.status, 503);
+  assert.match(answer.json.detail, /var/);
+  fs.renameSync(`${pm.dir}/gone`, `${pm.dir}/var`);
+  assert.equal((await pm.admin('GET', '/readyz')).status, 200);
+});
+
 scenario('the decision line names what was refused, as far as it has a name', async (world) => {
   const { pm } = await world.system();
   const wrong = await opened(1, { secret: 'wrong' });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { again, delivery, issue, movers } from './harness/github.mjs';
 import { scenario, withBothStores } from './harness/scenario.mjs';
-import { stays, until } from './harness/wait.mjs';
+import { each, pause, stays, until } from './harness/wait.mjs';
 
 const opened = (number, options) => delivery('issues', issue(number, options));
 
@@ -124,4 +124,60 @@ scenario('an entity whose other side never ends is not answered by both: 503 or 
   const retried = await pm.send(again(second));
   assert.equal(retried.status, 200, 'nothing was claimed by the attempt that never started');
   assert.equal(retried.headers['x-pointsman-backend'], 'new');
+});
+
+/** Two backends that note when an owner's attempt for an entity runs at both at once. */
+function watched() {
+  const running = new Map();
+  const seen = { twice: [], fell: [] };
+  const fences = new Map();
+  const side = (name) => ({
+    answer: async ({ role, headers, body }) => {
+      if (role !== 'owner') return {};
+      const { number } = JSON.parse(body).issue;
+      const fence = BigInt(headers['x-pointsman-fence']);
+      if (fence < (fences.get(number) ?? 0n)) seen.fell.push(number);
+      fences.set(number, fence);
+      const at = running.get(number) ?? { legacy: 0, new: 0 };
+      running.set(number, at);
+      if (at[name === 'legacy' ? 'new' : 'legacy'] > 0) seen.twice.push(number);
+      at[name]++;
+      await pause(Math.random() * 10);
+      at[name]--;
+      return {};
+    },
+  });
+  return { legacy: side('legacy'), neu: side('new'), seen };
+}
+
+scenario('modes that change under load: no event twice, no entity at two sides at once', async (world) => {
+  const { legacy: atLegacy, neu: atNew, seen } = watched();
+  const { pms, legacy, neu } = await world.system({
+    store: 'redis', instances: 2, mode: 'gradual', percentage: 50, config: { rollout: { sticky: 'in_flight' } },
+    legacy: atLegacy, neu: atNew,
+  });
+  const events = await Promise.all(Array.from({ length: 600 }, (_, i) => opened(i % 20)));
+  let over = false;
+  const changing = (async () => {
+    const modes = [['legacy_only'], ['gradual', 75], ['new_only'], ['parallel'], ['gradual', 10], ['emergency_rollback']];
+    for (let i = 0; !over; i++) {
+      const [mode, percentage] = modes[i % modes.length];
+      const answer = await pms[i % 2].admin('PUT', '/v1/mode', { mode, percentage, force: true });
+      assert.equal(answer.status, 200, answer.text);
+    }
+  })();
+  const answers = await each(events, 30, (event) =>
+    Promise.all([pms[0].send(event), pms[1].send(again(event)), pms[0].send(again(event))])).finally(() => (over = true));
+  await changing;
+
+  assert.deepEqual(seen, { twice: [], fell: [] });
+  for (const [i, three] of answers.entries()) {
+    assert.deepEqual(three.map((answer) => answer.status), [200, 200, 200], three.map((a) => a.text).join());
+    const owners = [...legacy.of(events[i].id), ...neu.of(events[i].id)].filter(({ role }) => role === 'owner');
+    assert.equal(owners.length, 1, events[i].id);
+  }
+  for (const pm of pms) {
+    await until('nothing is open', async () => (await pm.metric('pointsman_attempts_open')) === 0);
+    assert.equal(await pm.metric('pointsman_events_in_flight'), 0);
+  }
 });

@@ -68,6 +68,33 @@ scenario('an instance that starts without its store, and finds it empty, never s
   assert.deepEqual([legacy.of(event.id).length, neu.count], [1, 0]);
 });
 
+scenario('a rollback that the store could not take counts here, outlives a kill -9, and is written back once', async (world) => {
+  const { pms: [first, second], redis } = await world.system({
+    store: 'redis', instances: 2, mode: 'gradual', percentage: 50,
+  });
+  const control = async () => {
+    const { mode, control: { pending } } = await first.status();
+    return { mode, pending };
+  };
+  redis.pause();
+  await until('the store is away', async () => !(await first.status()).store.up);
+  const forward = await first.admin('PUT', '/v1/mode', { mode: 'new_only', force: true });
+  assert.equal(forward.status, 503, forward.text);
+  assert.equal((await first.admin('POST', '/v1/rollback', { reason: 'fire' })).status, 200);
+  assert.deepEqual(await control(), { mode: 'emergency_rollback', pending: true });
+
+  await first.kill9();
+  first.spawn();
+  await first.listening();
+  assert.deepEqual(await control(), { mode: 'emergency_rollback', pending: true });
+  redis.resume();
+  await second.seesMode('emergency_rollback', 0);
+  await until('it waits no longer', async () => !(await control()).pending);
+  const { json: { audit } } = await second.admin('GET', '/v1/audit');
+  assert.deepEqual(audit.map(({ to, reason }) => [to, reason]),
+    [['emergency_rollback', 'fire'], ['gradual', 'the first start']]);
+});
+
 scenario('a store that forgot is told in log, status and metrics, and leaves all to legacy', async (world) => {
   const { pm, legacy, redis } = await world.system({ store: 'redis', mode: 'new_only' });
   const events = await Promise.all([1, 2, 3].map((number) => opened(number)));
