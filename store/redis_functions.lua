@@ -13,9 +13,10 @@ local function left(till, now)
   return till > now and math.ceil((till - now) / 1000) or 0
 end
 
--- entity: "<side> <gen> <open> <lease> <stick>"
+-- entity: "<side> <gen> <open> <lease> <stick>", 63 bytes. A damaged one is nobody's: else no event of it
+-- would pass again.
 local function own_read(r)
-  if not r then return nil end
+  if not r or #r ~= 63 then return nil end
   return {side = r:sub(1, 1), gen = r:sub(3, 18) + 0, open = r:sub(20, 29) + 0,
           lease = r:sub(31, 46) + 0, stick = r:sub(48, 63) + 0}
 end
@@ -129,6 +130,7 @@ local function claim(keys, args)
   if have:sub(34, 49) + 0 > now then return 'H ' .. left(have:sub(34, 49) + 0, now) end
   local flags, mine, tail = args[2], args[3], args[5]
   local side, from, open, lease, stick = flags:sub(1, 1), '0', 0, 0, 0
+  if own and #own ~= 63 then own = nil end
   if own then open, lease, stick = own:sub(20, 29) + 0, own:sub(31, 46) + 0, own:sub(48, 63) + 0 end
   if flags:sub(2, 2) == '0' then
     if rec then
@@ -234,6 +236,7 @@ local function finish(keys, args)
   local rec, own, what = got[1], got[2], args[1]
   local side, s = what:sub(1, 1), what:sub(3, 3)
   if not rec then return finish_anew(keys, args, rec, own) end
+  if rec:sub(1, 2) ~= '1 ' then return 'S' end
   local second = rec:sub(22, 22) == ABSENT and 24 or 104
   local at, other = 22, second
   if side == '1' then at, other = second, 22 end
@@ -276,6 +279,10 @@ end
 local function settle(keys, args)
   local rec = redis.call('GET', keys[1])
   if not rec then return 'A' end
+  if rec:sub(1, 2) ~= '1 ' then
+    redis.call('DEL', keys[1])
+    return 'K'
+  end
   local now, legs, tail = clock(), ev_legs(rec)
   legs, tail = ev_legs(rec)
   for _, s in ipairs(SIDES) do
