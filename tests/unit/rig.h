@@ -233,9 +233,8 @@ static inline const char *sender_got(struct sender *s) {
 static inline bool sender_answer(struct sender *s, struct http_head *ret, struct slice *ret_body) {
     struct http_limits limits = {256 * 1024, 0, HTTP_HEADERS_MAX};
     struct http_problem problem;
-    if (buf_len(&s->got) == 0 ||
-        http_parse_response(buf_at(&s->got), buf_len(&s->got), 0, false, &limits, ret, &problem) !=
-            HTTP_OK)
+    if (buf_len(&s->got) == 0 || http_parse_response(buf_at(&s->got), buf_len(&s->got), 0, false,
+                                                     &limits, ret, &problem) != HTTP_OK)
         return false;
     *ret_body = slice(buf_at(&s->got) + ret->size, buf_len(&s->got) - ret->size);
     if (ret->framing == HTTP_NO_BODY)

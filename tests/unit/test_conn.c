@@ -284,8 +284,7 @@ static void bodies_of_all_events_together_are_limited(void **state) {
     static char zeros[90000];
     for (int i = 0; i < 3; i++) {
         held[i] = rig_sender(&r);
-        sender_says(&r, held[i],
-                    "POST /w HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
+        sender_says(&r, held[i], "POST /w HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
         sender_send(&r, held[i], zeros, i < 2 ? sizeof zeros : 1);
     }
     struct http_head head = rig_expect(&r, held[2], 503, "limits.in_flight");
