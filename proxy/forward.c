@@ -59,11 +59,16 @@ static bool put(struct buf *b, struct slice name, struct slice value) {
            buf_puts(b, "\r\n");
 }
 
-/* "Name: old, added" or "Name: added". */
-static bool put_list(struct buf *b, const char *name, struct slice old, const char *added) {
-    return buf_puts(b, name) && buf_puts(b, ": ") &&
-           (old.len == 0 || (buf_append_slice(b, old) && buf_puts(b, ", "))) &&
-           buf_puts(b, added) && buf_puts(b, "\r\n");
+/* "Name: old, added" or "Name: added"; old are all fields of that name (RFC 9110 §5.3). */
+static bool put_list(struct buf *b, const char *name, const struct http_head *head,
+                     const char *added) {
+    bool ok = buf_puts(b, name) && buf_puts(b, ": ");
+    for (unsigned i = 0; ok && i < head->header_count; i++) {
+        const struct http_header *h = &head->headers[i];
+        if (h->value.len && slice_iis(h->name, name))
+            ok = buf_append_slice(b, h->value) && buf_puts(b, ", ");
+    }
+    return ok && buf_puts(b, added) && buf_puts(b, "\r\n");
 }
 
 /* W3C Trace Context §3.2: version-traceid-parentid-flags. */
@@ -103,11 +108,10 @@ static struct slice kept_slice(const struct delivery *d, const struct kept *kept
 
 bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer) {
     struct kept kept = {0};
-    bool ok = keep_headers(d, head, &kept) &&
-              put_list(&d->head, "X-Forwarded-For", http_header(head, "x-forwarded-for"), peer) &&
+    bool ok = keep_headers(d, head, &kept) && put_list(&d->head, "X-Forwarded-For", head, peer) &&
               put(&d->head, slice_of("X-Forwarded-Proto"), slice_of("http")) &&
               put(&d->head, slice_of("X-Forwarded-Host"), head->host) &&
-              put_list(&d->head, "Via", http_header(head, "via"), "1.1 pointsman") &&
+              put_list(&d->head, "Via", head, "1.1 pointsman") &&
               (http_header_count(head, "traceparent") > 0 || put_traceparent(&d->head)) &&
               buf_append_slice(&d->target, head->path) &&
               (!head->query.ptr ||
