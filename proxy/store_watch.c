@@ -5,9 +5,10 @@
 
 #define LOOK_US 100000 /* a shorter absence shows in no answer to a sender */
 
-static void tell_presence(const struct store_state *was, const struct store_state *now) {
+static void tell_presence(const struct store_state *was, const struct store_state *now,
+                          bool was_up) {
     if (was->up && !now->up)
-        log_say(LOG_ERROR, "store away", "%s", now->problem);
+        log_say(was_up ? LOG_ERROR : LOG_WARN, "store away", "%s", now->problem);
     if (!was->local && now->local)
         log_say(LOG_WARN, "store local",
                 "this instance claims alone: others may forward the same event (when_down: local)");
@@ -34,8 +35,9 @@ static void look(void *arg) {
     struct store_state now;
     store_state(w->store, &now);
     tell_losses(&w->last, &now);
-    tell_presence(&w->last, &now);
+    tell_presence(&w->last, &now, w->was_up);
     w->last = now;
+    w->was_up |= now.up;
     timer_set(w->loop, &w->look, LOOK_US);
 }
 

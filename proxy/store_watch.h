@@ -3,6 +3,8 @@
 #ifndef POINTSMAN_STORE_WATCH_H
 #define POINTSMAN_STORE_WATCH_H
 
+#include <stdbool.h>
+
 #include <pointsman/loop.h>
 #include <pointsman/store.h>
 
@@ -11,6 +13,7 @@ struct store_watch {
     struct loop *loop;
     struct timer look;
     struct store_state last;
+    bool was_up; /* at least once: a start is no alarm */
 };
 
 void store_watch_start(struct store_watch *w, struct store *store, struct loop *loop);
