@@ -51,6 +51,7 @@ struct leg {
     enum outcome outcome;
     uint16_t status;
     bool overloaded;         /* of UNSENT: max_in_flight was reached */
+    bool given_back;         /* nothing was sent; only the store is still told */
     enum exchange_end ended; /* of IN_DOUBT without a head */
     bool body_over;          /* complete, cut off, or none */
     bool body_whole;

@@ -71,12 +71,17 @@ static bool put_list(struct buf *b, const char *name, const struct http_head *he
     return ok && buf_puts(b, added) && buf_puts(b, "\r\n");
 }
 
-/* W3C Trace Context §3.2: version-traceid-parentid-flags. */
+/* W3C Trace Context §3.2: version-traceid-parentid-flags. Hashed, as samplers look at a part of the
+ * bits and tokens are counted up. */
 static bool put_traceparent(struct buf *b) {
-    struct token trace = token_new(), parent = token_new();
-    return buf_puts(b, "traceparent: 00-") && buf_append(b, trace.text, TOKEN_LEN) &&
-           buf_puts(b, "-") && buf_append(b, parent.text + TOKEN_LEN / 2, TOKEN_LEN / 2) &&
-           buf_puts(b, "-01\r\n");
+    struct token token = token_new();
+    uint64_t bits[3];
+    char hex[2 * sizeof bits];
+    for (uint64_t i = 0; i < ARRAY_LEN(bits); i++)
+        bits[i] = digest_xxh3(token.text, TOKEN_LEN, i + 1);
+    hex_encode(bits, sizeof bits, hex);
+    return buf_puts(b, "traceparent: 00-") && buf_append(b, hex, 32) && buf_puts(b, "-") &&
+           buf_append(b, hex + 32, 16) && buf_puts(b, "-01\r\n");
 }
 
 static bool keep_headers(struct delivery *d, const struct http_head *head, struct kept *kept) {

@@ -53,10 +53,12 @@ static void finished(struct store_call *call) {
         delivery_drop(d);
         return;
     }
-    if (call->result == STORE_AWAY) {
+    bool left_to_the_boot = leg->given_back && w->draining;
+    if (call->result == STORE_AWAY && !left_to_the_boot) {
         timer_set(w->loop, &leg->again, FINISH_AGAIN_US);
     } else {
-        attempts_free(w->attempts, leg->slot);
+        if (call->result != STORE_AWAY)
+            attempts_free(w->attempts, leg->slot);
         leg->slot = NULL;
         atomic_fetch_sub(&w->proxy->recording, 1);
     }
@@ -302,6 +304,7 @@ void leg_give_back(struct delivery *d, enum side side, enum role role, struct at
     struct leg *leg = prepare(d, side, role, slot);
     leg->outcome = OUTCOME_UNSENT;
     leg->phase = PHASE_RECORDED; /* nobody waits for it */
+    leg->given_back = true;
     leg->body_over = true;
     if (!slot) {
         release(leg);

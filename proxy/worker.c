@@ -187,7 +187,7 @@ static void close_idle(struct worker *w) {
     struct conn *c, *next;
     for (c = LIST_FIRST(&w->conns); c; c = next) {
         next = LIST_NEXT(c, entry);
-        if (c->state == CONN_HEAD && c->seen == 0)
+        if (c->state == CONN_HEAD) /* also half a head: nothing of it was taken on */
             conn_close(c, CONN_END_STOP);
     }
 }
