@@ -81,23 +81,13 @@ enum route_match route_find(struct slice method, struct slice path, const struct
     return used ? ROUTE_NO_METHOD : ROUTE_NO_PATH;
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 bool percent_decode(struct slice in, bool plus, char *out, size_t cap) {
     size_t n = 0;
     for (size_t i = 0; i < in.len; i++) {
         char c = in.ptr[i];
         if (c == '%') {
-            int high = in.len - i > 2 ? hex_digit(in.ptr[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(in.ptr[i + 2]) : -1;
+            int high = in.len - i > 2 ? hex_value(in.ptr[i + 1]) : -1;
+            int low = high >= 0 ? hex_value(in.ptr[i + 2]) : -1;
             if (low < 0)
                 return false;
             c = (char)(high * 16 + low);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pointsman/text.h>
+
 #define BUF_SMALLEST 256
 
 void buf_init(struct buf *b, size_t max) {
@@ -68,24 +70,6 @@ void buf_consume(struct buf *b, size_t n) {
         buf_reset(b);
 }
 
-bool buf_append(struct buf *b, const void *ptr, size_t n) {
-    if (n == 0)
-        return true;
-    if (!buf_reserve(b, n))
-        return false;
-    memcpy(buf_room(b), ptr, n);
-    b->end += n;
-    return true;
-}
-
-bool buf_append_slice(struct buf *b, struct slice s) {
-    return buf_append(b, s.ptr, s.len);
-}
-
-bool buf_puts(struct buf *b, const char *text) {
-    return buf_append(b, text, strlen(text));
-}
-
 /* vsnprintf also writes a NUL, for which the last byte of a full buffer has no room: such text
  * takes the way over a copy. */
 static bool print_long(struct buf *b, const char *format, va_list args) {
@@ -116,11 +100,6 @@ bool buf_printf(struct buf *b, const char *format, ...) {
 }
 
 bool buf_put_u64(struct buf *b, uint64_t value) {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    return buf_append(b, digits + at, sizeof digits - at);
+    char digits[U64_DIGITS];
+    return buf_append(b, digits, u64_print(value, digits));
 }

@@ -86,22 +86,22 @@ void hex_encode(const void *data, size_t len, char *out) {
     }
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
+/* Of lower-case digits the value, of all else bit 4. */
+static uint8_t lower_hex(char c) {
+    uint8_t digit = (uint8_t)(c - '0'), letter = (uint8_t)(c - 'a');
+    return digit < 10 ? digit : letter < 6 ? (uint8_t)(letter + 10) : 16;
 }
 
 bool hex_decode(struct slice hex, uint8_t *out, size_t len) {
+    uint8_t bad = 0;
     if (hex.len % 2 != 0 || hex.len / 2 != len)
         return false;
-    for (size_t i = 0; i < hex.len; i++)
-        if (hex_value(hex.ptr[i]) < 0)
-            return false;
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(hex_value(hex.ptr[2 * i]) << 4 | hex_value(hex.ptr[2 * i + 1]));
+        bad |= lower_hex(hex.ptr[2 * i]) | lower_hex(hex.ptr[2 * i + 1]);
+    if (bad & 16)
+        return false;
+    for (size_t i = 0; i < len; i++)
+        out[i] = (uint8_t)(lower_hex(hex.ptr[2 * i]) << 4 | lower_hex(hex.ptr[2 * i + 1]));
     return true;
 }
 

@@ -59,3 +59,13 @@ bool slice_to_u64(struct slice s, uint64_t *ret) {
     *ret = value;
     return true;
 }
+
+int hex_value(char c) {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}

@@ -40,7 +40,7 @@ struct options {
     unsigned warm_up_ms;
     unsigned seconds;
     unsigned free_ports;
-    struct watched watched[WATCHED_MAX];
+    struct watched watched[WATCHED_MAX + 1]; /* those asked for, and this one */
     unsigned watched_count;
 };
 
@@ -52,7 +52,8 @@ struct run {
     struct counts before; /* those of the warm-up */
     struct timer timer;
     uint64_t from_us;
-    uint64_t took_us; /* 0: not yet over */
+    uint64_t took_us;    /* 0: not yet over */
+    uint64_t machine_us; /* at the start of the measured time; then used in it */
 };
 
 /* User and system time of the whole process, proc(5); 0: it is gone. */
@@ -73,6 +74,20 @@ static uint64_t cpu_us(unsigned pid) {
     return (user + system) * SECOND_US / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
+/* What all processes used on all cores, proc(5): all but idle and waiting for a disk. */
+static uint64_t machine_us(void) {
+    unsigned long long user, nice, system, irq, softirq;
+    FILE *in = fopen("/proc/stat", "r");
+    if (!in)
+        return 0;
+    int n =
+        fscanf(in, "cpu %llu %llu %llu %*u %*u %llu %llu", &user, &nice, &system, &irq, &softirq);
+    fclose(in);
+    return n == 5
+               ? (user + nice + system + irq + softirq) * SECOND_US / (uint64_t)sysconf(_SC_CLK_TCK)
+               : 0;
+}
+
 /* ---- the phases: warm-up, measured, last answers ---- */
 
 static void on_overdue(void *arg) {
@@ -85,6 +100,7 @@ static void on_overdue(void *arg) {
 static void on_measured(void *arg) {
     struct run *run = arg;
     run->took_us = clock_mono_us() - run->from_us;
+    run->machine_us = machine_us() - run->machine_us;
     for (unsigned i = 0; i < run->options->watched_count; i++) {
         struct watched *w = &run->options->watched[i];
         w->used_us = cpu_us(w->pid) - w->from_us;
@@ -100,6 +116,7 @@ static void on_warm(void *arg) {
     run->counts = (struct counts){0};
     for (unsigned i = 0; i < run->options->watched_count; i++)
         run->options->watched[i].from_us = cpu_us(run->options->watched[i].pid);
+    run->machine_us = machine_us();
     run->from_us = clock_mono_us();
     timer_init(&run->timer, on_measured, run);
     timer_set(run->loop, &run->timer, run->options->seconds * SECOND_US);
@@ -122,7 +139,7 @@ static bool report(const struct run *run, size_t body_len) {
     for (unsigned i = 0; i < run->options->watched_count; i++)
         printf(" %s_us=%llu", run->options->watched[i].name,
                (unsigned long long)run->options->watched[i].used_us);
-    printf("\n");
+    printf(" machine_us=%llu\n", (unsigned long long)run->machine_us);
     return bad == 0 && answers > 0 && run->took_us > 0;
 }
 
@@ -263,5 +280,7 @@ static void read_options(int argc, char **argv, struct options *ret) {
 int main(int argc, char **argv) {
     struct options options;
     read_options(argc, argv, &options);
+    options.watched[options.watched_count++] =
+        (struct watched){.name = "load", .pid = (unsigned)getpid()};
     return options.free_ports ? print_free_ports(options.free_ports) : run_load(&options);
 }

@@ -70,9 +70,10 @@ static void show_owner(const json_t *json) {
     if (!json_is_object(owner))
         return;
     show_when(owner, "sticky_until", until);
-    printf("%-9s  %s has %s: %lld attempts open, stays until %s UTC\n", "owner",
-           api_text(owner, "owner"), api_text(json, "entity"), (long long)api_int(owner, "open"),
-           until);
+    bool stays = json_is_string(json_object_get(owner, "sticky_until"));
+    printf("%-9s  %s has %s: %lld attempts open, %s%s%s\n", "owner", api_text(owner, "owner"),
+           api_text(json, "entity"), (long long)api_int(owner, "open"),
+           stays ? "stays until " : "free when none is", stays ? until : "", stays ? " UTC" : "");
 }
 
 static void show_now(const json_t *json) {

@@ -151,7 +151,6 @@ static void reload(struct serving *s) {
     }
     *r = (struct reload){.message = {.run = reload_run}, .proxy = s->proxy, .conf = next};
     loop_post(s->loop, &r->message);
-    log_say(LOG_INFO, "reloaded", "%s", s->file);
 }
 
 /* True: all that was in flight ended. False: the time was over. A second signal ends the process at

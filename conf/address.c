@@ -234,13 +234,6 @@ void url_add_shown(struct text *t, struct slice url) {
     }
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)tolower((unsigned char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* NULL: a malformed %XX or a NUL, or no memory. */
 static char *percent_decode(struct slice in, bool *ret_malformed) {
     *ret_malformed = false;

@@ -26,8 +26,7 @@ static bool is_plain(struct slice id) {
     return true;
 }
 
-/* The id as far as it is known and fit for a header: also of events that are refused. */
-static struct slice event_id(const struct delivery *d) {
+struct slice answer_event(const struct delivery *d) {
     if (d && d->id.id[0])
         return slice_of(d->id.id);
     if (d && is_plain(d->headers.delivery))
@@ -36,12 +35,14 @@ static struct slice event_id(const struct delivery *d) {
 }
 
 static bool put_ours(struct buf *lines, const struct delivery *d) {
-    bool ok = buf_puts(lines, "X-Pointsman-Event: ") && buf_append_slice(lines, event_id(d)) &&
+    bool ok = buf_puts(lines, "X-Pointsman-Event: ") && buf_append_slice(lines, answer_event(d)) &&
               buf_puts(lines, "\r\n");
     if (d && d->owner != SIDE_NONE)
-        ok = ok && buf_printf(lines, "X-Pointsman-Backend: %s\r\n", side_names[d->owner]);
+        ok = ok && buf_puts(lines, "X-Pointsman-Backend: ") &&
+             buf_puts(lines, side_names[d->owner]) && buf_puts(lines, "\r\n");
     if (d && d->at_us[STEP_DECIDE])
-        ok = ok && buf_printf(lines, "X-Pointsman-Mode: %s\r\n", mode_names[d->control.mode]);
+        ok = ok && buf_puts(lines, "X-Pointsman-Mode: ") &&
+             buf_puts(lines, mode_names[d->control.mode]) && buf_puts(lines, "\r\n");
     return ok;
 }
 
@@ -110,7 +111,7 @@ void answer_early(struct conn *c, enum answer answer, unsigned status, const cha
     if (!status)
         status = answers[answer].status;
     told(c->worker, d, answer, status);
-    problem_body(&body, &answers[answer], status, event_id(d), detail);
+    problem_body(&body, &answers[answer], status, answer_event(d), detail);
     if (d)
         (void)delivery_take_conn(d);
     send_ours(c, d, answer, status, &body, close);
@@ -134,7 +135,7 @@ static void finish(struct delivery *d, enum answer answer, unsigned status, stru
 void answer_problem(struct delivery *d, enum answer answer, const char *detail) {
     struct buf body;
     buf_init(&body, BODY_MAX);
-    problem_body(&body, &answers[answer], answers[answer].status, event_id(d), detail);
+    problem_body(&body, &answers[answer], answers[answer].status, answer_event(d), detail);
     finish(d, answer, answers[answer].status, &body);
     buf_free(&body);
 }
@@ -145,7 +146,7 @@ void answer_status(struct delivery *d, enum answer answer) {
     buf_init(&body, BODY_MAX);
     jsonw_begin(&w, &body);
     jsonw_strz(&w, "status", answers[answer].name);
-    jsonw_str(&w, "event", event_id(d));
+    jsonw_str(&w, "event", answer_event(d));
     if (answer == ANSWER_IGNORED)
         jsonw_strz(&w, "action", d->id.action);
     if (answer == ANSWER_DUPLICATE || answer == ANSWER_IN_DOUBT)
@@ -160,7 +161,8 @@ void answer_status(struct delivery *d, enum answer answer) {
 /* ---- the backend's own answer ---- */
 
 static bool put_backend_lines(struct buf *lines, struct delivery *d, struct leg *leg) {
-    return buf_append_slice(lines, buf_slice(&leg->lines)) && put_ours(lines, d);
+    return buf_reserve(lines, buf_len(&leg->lines) + EVENT_ID_MAX + 128) &&
+           buf_append_slice(lines, buf_slice(&leg->lines)) && put_ours(lines, d);
 }
 
 static void pass_through(struct delivery *d, struct leg *leg) {

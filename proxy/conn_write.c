@@ -80,7 +80,9 @@ void conn_continue(struct conn *c) {
 
 /* Status line, the caller's lines, connection and framing. */
 static bool put_head(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
-    bool ok = buf_printf(&c->out, "HTTP/1.1 %u %s\r\n", status, http_reason(status)) &&
+    bool ok = buf_reserve(&c->out, lines.len + 256) && buf_puts(&c->out, "HTTP/1.1 ") &&
+              buf_put_u64(&c->out, status) && buf_puts(&c->out, " ") &&
+              buf_puts(&c->out, http_reason(status)) && buf_puts(&c->out, "\r\n") &&
               buf_append_slice(&c->out, lines);
     bool bodiless = status == 204 || status == 304;
     if (c->chunked)

@@ -5,23 +5,29 @@
 #include "shared.h"
 #include "worker.h"
 
+/* w NULL: this level is not logged; the metric is kept all the same. */
 static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_slab *metrics) {
     uint64_t last = d->began_us;
-    jsonw_object(w, "ms");
+    if (w)
+        jsonw_object(w, "ms");
     for (int step = 0; step < STEP_COUNT; step++) {
         if (!d->at_us[step])
             continue;
         uint64_t us = d->at_us[step] > last ? d->at_us[step] - last : 0;
         last = d->at_us[step] > last ? d->at_us[step] : last;
         metrics_observe_us(metrics, METRIC_STEP_SECONDS, (unsigned)step, 0, 0, us);
-        jsonw_f64(w, step_names[step], (double)us / 1000, 3);
+        if (w)
+            jsonw_f64(w, step_names[step], (double)us / 1000, 3);
     }
-    jsonw_close(w);
+    if (w)
+        jsonw_close(w);
 }
 
 static void put_decision(struct jsonw *w, const struct delivery *d) {
     jsonw_strz(w, "mode", mode_names[d->control.mode]);
-    jsonw_f64(w, "percentage", d->control.ppm / 10000.0, 4);
+    char percentage[16];
+    percentage_print(d->control.ppm, percentage);
+    jsonw_raw(w, "percentage", slice_of(percentage));
     jsonw_u64(w, "epoch", d->control.epoch);
     if (d->decision.bucket != BUCKET_NONE)
         jsonw_u64(w, "bucket", d->decision.bucket);
@@ -43,10 +49,12 @@ static void put_leg(struct jsonw *w, const struct leg *leg) {
 void log_decision(struct delivery *d) {
     d->logged = true;
     struct jsonw *w = log_begin(LOG_INFO, "decision");
-    if (!w)
+    if (!w) {
+        put_steps(NULL, d, d->worker->metrics);
         return;
+    }
     jsonw_strz(w, "source", d->source->name);
-    jsonw_strz(w, "event", d->id.id);
+    jsonw_str(w, "event", answer_event(d));
     jsonw_strz(w, "type", d->id.type);
     jsonw_strz(w, "action", d->id.action);
     jsonw_strz(w, "entity", d->id.entity);

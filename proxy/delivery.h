@@ -168,6 +168,8 @@ void flow_leg_body_over(struct leg *leg);
 struct conn *delivery_take_conn(struct delivery *d);
 
 /* answer.c: what the sender is told; once */
+/* The id as far as it is known and fit for a header, also of what is refused; "-" otherwise. */
+struct slice answer_event(const struct delivery *d);
 void answer_problem(struct delivery *d, enum answer answer, const char *detail);
 void answer_status(struct delivery *d,
                    enum answer answer); /* ignored, duplicate, in_progress, in_doubt */

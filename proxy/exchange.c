@@ -83,10 +83,11 @@ static size_t request_len(const struct exchange *x) {
 
 /* True: go on. False: the exchange ended or moved to another connection. */
 static bool write_some(struct exchange *x) {
-    if (!x->sent) {
-        x->sent = true;
-        x->ops->sending(x);
+    if (x->written == 0 && !x->ops->sending(x)) {
+        end(x, EXCHANGE_UNSENT, false);
+        return false;
     }
+    x->sent = true;
     size_t head = buf_len(&x->request);
     while (x->written < request_len(x) && !x->write_failed) {
         struct iovec from[2];

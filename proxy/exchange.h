@@ -54,7 +54,8 @@ enum exchange_end {
 extern const char *const exchange_end_names[EXCHANGE_ENDS];
 
 struct exchange_ops {
-    void (*sending)(struct exchange *x); /* before the first byte leaves; once */
+    /* Asked until the first byte has left: may it? False: it ends as unsent. */
+    bool (*sending)(struct exchange *x);
     void (*head)(struct exchange *x, const struct http_head *head); /* the final head; once */
     void (*body)(struct exchange *x, struct slice piece);
     /* Once, last, unless aborted. The exchange may be started again from here. */
@@ -80,7 +81,7 @@ struct exchange {
     struct blob *body;  /* may be NULL; reference of whoever embeds this */
     size_t written;     /* bytes of head and body the kernel took */
     bool to_head;       /* HEAD request */
-    bool sent;          /* sending() ran */
+    bool sent;          /* sending() allowed it */
     bool write_failed;
     bool paused;
     struct buf in; /* an incomplete head */

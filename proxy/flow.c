@@ -12,10 +12,12 @@
  *
  * The reply is an exit that can come early: the sender's deadline answers 504 and the legs go on
  * without it. */
-#include <stdio.h>
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <pointsman/digest.h>
+#include <pointsman/text.h>
 
 #include "conn.h"
 #include "delivery.h"
@@ -101,13 +103,32 @@ static bool is_wanted(struct delivery *d) {
 }
 
 static void explain(struct delivery *d) {
-    char percentage[16];
-    percentage_print(d->control.ppm, percentage);
-    int n = snprintf(d->why, sizeof d->why, "mode=%s percentage=%s epoch=%llu why=%s",
-                     mode_names[d->control.mode], percentage, (unsigned long long)d->control.epoch,
-                     why_names[d->decision.why]);
-    if (d->decision.bucket != BUCKET_NONE && n > 0 && (size_t)n < sizeof d->why)
-        snprintf(d->why + n, sizeof d->why - (size_t)n, " bucket=%u", d->decision.bucket);
+    struct text t;
+    text_begin(&t, d->why, sizeof d->why);
+    text_put(&t, d->worker->control_text);
+    text_put(&t, " why=");
+    text_put(&t, why_names[d->decision.why]);
+    if (d->decision.bucket == BUCKET_NONE)
+        return;
+    text_put(&t, " bucket=");
+    text_put_u64(&t, d->decision.bucket);
+}
+
+/* Tells two bodies under one id apart when a person asks: a part of the signature just checked,
+ * else a hash. */
+static void digest_body(struct delivery *d) {
+    struct text t;
+    char hash[16];
+    text_begin(&t, d->digest, sizeof d->digest);
+    if (d->source->secret_count > 0) {
+        text_put(&t, "hmac:");
+        text_put_slice(&t, slice(d->signature.ptr + strlen("sha256="), sizeof hash));
+        return;
+    }
+    uint64_t digest = htobe64(digest_xxh3(d->body->data, d->body->len, 0));
+    hex_encode(&digest, sizeof digest, hash);
+    text_put(&t, "xxh3:");
+    text_put_slice(&t, slice(hash, sizeof hash));
 }
 
 void delivery_run(struct delivery *d) {
@@ -120,8 +141,7 @@ void delivery_run(struct delivery *d) {
         d->control = d->worker->control;
         d->decision = decide(d->rules->conf, &d->control, &d->id);
         explain(d);
-        snprintf(d->digest, sizeof d->digest, "xxh3:%016llx",
-                 (unsigned long long)digest_xxh3(d->body->data, d->body->len, 0));
+        digest_body(d);
         delivery_step(d, STEP_DECIDE);
         claim_start(d);
     }

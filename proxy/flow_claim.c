@@ -95,6 +95,12 @@ static void granted(struct delivery *d) {
     flow_granted(d);
 }
 
+/* The event has its side from an earlier attempt, whatever mode and bucket say now. */
+static void settled_at(struct delivery *d, enum side side) {
+    d->owner = d->decision.side = side;
+    d->decision.why = WHY_PIN;
+}
+
 static void claimed(struct store_call *call) {
     struct delivery *d = call->arg;
     struct worker *w = d->worker;
@@ -111,12 +117,12 @@ static void claimed(struct store_call *call) {
         granted(d);
         break;
     case STORE_DONE:
-        d->owner = d->claim.ret_side;
+        settled_at(d, d->claim.ret_side);
         give_up(d);
         answer_status(d, ANSWER_DUPLICATE);
         break;
     case STORE_DOUBT:
-        d->owner = d->claim.ret_side;
+        settled_at(d, d->claim.ret_side);
         give_up(d);
         answer_status(d, ANSWER_IN_DOUBT);
         break;

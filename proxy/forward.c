@@ -74,7 +74,9 @@ static bool put_list(struct buf *b, const char *name, const struct http_head *he
 /* W3C Trace Context §3.2: version-traceid-parentid-flags. */
 static bool put_traceparent(struct buf *b) {
     struct token trace = token_new(), parent = token_new();
-    return buf_printf(b, "traceparent: 00-%s-%.16s-01\r\n", trace.text, parent.text + 16);
+    return buf_puts(b, "traceparent: 00-") && buf_append(b, trace.text, TOKEN_LEN) &&
+           buf_puts(b, "-") && buf_append(b, parent.text + TOKEN_LEN / 2, TOKEN_LEN / 2) &&
+           buf_puts(b, "-01\r\n");
 }
 
 static bool keep_headers(struct delivery *d, const struct http_head *head, struct kept *kept) {
@@ -158,26 +160,39 @@ static bool put_quoted(struct buf *out, const char *text) {
     return ok && buf_puts(out, "\"");
 }
 
+static bool put_field(struct buf *out, const char *name, const char *value) {
+    return buf_puts(out, name) && buf_puts(out, value) && buf_puts(out, "\r\n");
+}
+
+static bool put_number(struct buf *out, const char *name, uint64_t value) {
+    return buf_puts(out, name) && buf_put_u64(out, value) && buf_puts(out, "\r\n");
+}
+
 /* What pointsman says of this attempt. */
 static bool put_attempt(struct buf *out, const struct leg *leg) {
     const char *id = leg->delivery->id.id;
-    return buf_printf(out,
-                      "X-Pointsman-Event: %s\r\nX-Pointsman-Role: %s\r\nX-Pointsman-Backend: %s\r\n"
-                      "X-Pointsman-Attempt: %u\r\nX-Pointsman-Fence: %llu\r\nIdempotency-Key: ",
-                      id, role_names[leg->role], side_names[leg->side], leg->attempt,
-                      (unsigned long long)leg->fence) &&
-           put_quoted(out, id) && buf_puts(out, "\r\n");
+    return put_field(out, "X-Pointsman-Event: ", id) &&
+           put_field(out, "X-Pointsman-Role: ", role_names[leg->role]) &&
+           put_field(out, "X-Pointsman-Backend: ", side_names[leg->side]) &&
+           put_number(out, "X-Pointsman-Attempt: ", leg->attempt) &&
+           put_number(out, "X-Pointsman-Fence: ", leg->fence) &&
+           buf_puts(out, "Idempotency-Key: ") && put_quoted(out, id) && buf_puts(out, "\r\n");
+}
+
+static bool put_host(struct buf *out, const struct conf_url *url) {
+    bool v6 = strchr(url->host, ':') != NULL;
+    return buf_puts(out, v6 ? "Host: [" : "Host: ") && buf_puts(out, url->host) &&
+           put_number(out, v6 ? "]:" : ":", url->port);
 }
 
 bool forward_head(struct leg *leg) {
     struct delivery *d = leg->delivery;
     const struct conf_backend *backend = &d->rules->conf->backends[leg->side];
     struct buf *out = &leg->x.request;
-    bool v6 = strchr(backend->url.host, ':') != NULL;
-    return buf_puts(out, "POST ") && buf_puts(out, backend->url.path) &&
-           buf_append_slice(out, buf_slice(&d->target)) &&
-           buf_printf(out, " HTTP/1.1\r\nHost: %s%s%s:%u\r\n", v6 ? "[" : "", backend->url.host,
-                      v6 ? "]" : "", backend->url.port) &&
-           put_kept(out, &d->head, backend) && put_attempt(out, leg) &&
-           buf_printf(out, "Content-Length: %zu\r\n\r\n", d->body->len);
+    return buf_reserve(out, buf_len(&d->head) + buf_len(&d->target) + 1024) &&
+           buf_puts(out, "POST ") && buf_puts(out, backend->url.path) &&
+           buf_append_slice(out, buf_slice(&d->target)) && buf_puts(out, " HTTP/1.1\r\n") &&
+           put_host(out, &backend->url) && put_kept(out, &d->head, backend) &&
+           put_attempt(out, leg) && put_number(out, "Content-Length: ", d->body->len) &&
+           buf_puts(out, "\r\n");
 }

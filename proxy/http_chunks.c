@@ -34,14 +34,6 @@ void http_chunks_init(struct http_chunks *c) {
     *c = (struct http_chunks){CHUNKS_SIZE, 0, 0, 0};
 }
 
-static int hex_value(char ch) {
-    if (ch >= '0' && ch <= '9')
-        return ch - '0';
-    if ((ch | 0x20) >= 'a' && (ch | 0x20) <= 'f')
-        return (ch | 0x20) - 'a' + 10;
-    return -1;
-}
-
 static const char *step_size(struct http_chunks *c, char ch) {
     int value = hex_value(ch);
 

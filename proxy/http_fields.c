@@ -131,5 +131,5 @@ bool http_is_hop_by_hop(const struct http_head *head, struct slice name) {
 
     if (is_one_of(name, hop, ARRAY_LEN(hop)))
         return true;
-    return is_nominated(head, name) && !is_one_of(name, kept, ARRAY_LEN(kept));
+    return head->nominates && is_nominated(head, name) && !is_one_of(name, kept, ARRAY_LEN(kept));
 }

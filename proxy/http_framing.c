@@ -13,6 +13,17 @@ static bool has_item(struct slice list, const char *item) {
     return false;
 }
 
+static void read_connection(struct slice list, struct http_control *ret) {
+    struct slice item;
+
+    while (http_list_next(&list, &item)) {
+        bool close = slice_iis(item, "close"), keep_alive = slice_iis(item, "keep-alive");
+        ret->close |= close;
+        ret->keep_alive |= keep_alive;
+        ret->nominates |= !close && !keep_alive;
+    }
+}
+
 void http_control_read(const struct http_head *head, struct http_control *ret) {
     *ret = (struct http_control){0};
     for (unsigned i = 0; i < head->header_count; i++) {
@@ -24,8 +35,7 @@ void http_control_read(const struct http_head *head, struct http_control *ret) {
         } else if (name.len == 6 && slice_iis(name, "Expect")) {
             ret->expect_continue |= has_item(value, "100-continue");
         } else if (name.len == 10 && slice_iis(name, "Connection")) {
-            ret->close |= has_item(value, "close");
-            ret->keep_alive |= has_item(value, "keep-alive");
+            read_connection(value, ret);
         } else if (name.len == 14 && slice_iis(name, "Content-Length")) {
             if (ret->lengths++ == 0)
                 ret->length = value;
@@ -73,6 +83,7 @@ enum http_parse http_framing_read(struct http_head *head, const struct http_cont
                                   struct http_problem *problem) {
     head->framing = HTTP_NO_BODY;
     head->length = 0;
+    head->nominates = control->nominates;
     head->keep_alive = !control->close && (head->minor >= 1 || control->keep_alive);
 
     if (control->codings && head->minor == 0)

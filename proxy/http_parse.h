@@ -69,7 +69,8 @@ bool http_list_next(struct slice *rest, struct slice *ret_item);
 struct http_control {
     unsigned hosts, lengths, codings; /* fields of Host, Content-Length, Transfer-Encoding */
     struct slice host, length;        /* the first of each */
-    bool close, keep_alive;           /* Connection options */
+    bool close, keep_alive;           /* Connection options … */
+    bool nominates;                   /* … and any other */
     bool expect_continue;
 };
 void http_control_read(const struct http_head *head, struct http_control *ret);

@@ -104,6 +104,8 @@ static void have_outcome(struct leg *leg, enum outcome outcome, uint16_t status)
     metrics_add(w->metrics, METRIC_ATTEMPTS, leg->side, leg->role, outcome, 1);
     metrics_observe_us(w->metrics, METRIC_ATTEMPT_SECONDS, leg->side, leg->role, 0,
                        now - leg->started_us);
+    if (leg->slot && now >= leg->until_us) /* whichever timer or answer came first */
+        metrics_add(w->metrics, METRIC_PAUSED, 0, 0, 0, 1);
     if (outcome == OUTCOME_IN_DOUBT && leg->role == ROLE_OWNER)
         metrics_add(w->metrics, METRIC_IN_DOUBT, leg->side, 0, 0, 1);
     if (!leg->overloaded)
@@ -121,13 +123,21 @@ static void have_outcome(struct leg *leg, enum outcome outcome, uint16_t status)
 
 /* ---- the exchange ---- */
 
-static void sending(struct exchange *x) {
+/* The process may have stood still since the claim was granted, and who is ready to write comes
+ * before the timers do: without a lease nothing leaves. */
+static bool sending(struct exchange *x) {
     struct leg *leg = CONTAINER_OF(x, struct leg, x);
-    if (leg->slot)
-        attempts_sent(leg->slot);
+    if (!leg->slot)
+        return true;
+    if (clock_mono_us() + LEASE_END_US >= leg->until_us)
+        return false;
+    attempts_sent(leg->slot);
+    return true;
 }
 
 static bool keep_lines(struct leg *leg, const struct http_head *head) {
+    if (!buf_reserve(&leg->lines, head->size))
+        return false;
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice name = head->headers[i].name;
         if (http_is_hop_by_hop(head, name) || slice_iis(name, "content-length") ||
@@ -209,8 +219,6 @@ static void renew_lease(struct leg *leg) {
     struct delivery *d = leg->delivery;
     uint64_t now = clock_mono_us();
     if (now + LEASE_END_US >= leg->until_us) {
-        if (now >= leg->until_us)
-            metrics_add(d->worker->metrics, METRIC_PAUSED, 0, 0, 0, 1);
         leg_cut(leg);
         return;
     }

@@ -32,8 +32,9 @@ static void judge(struct probe *p, bool good) {
     p->judged = true;
 }
 
-static void sending(struct exchange *x) {
+static bool sending(struct exchange *x) {
     (void)x;
+    return true;
 }
 
 static void head(struct exchange *x, const struct http_head *head) {

@@ -127,6 +127,7 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *l
         err_set(err, "no memory to start");
         goto fail;
     }
+    store_watch_start(&p->store_watch, store, loop);
     recovery_go_on(p->recovery);
     for (unsigned i = 0; i < p->worker_count; i++)
         if (!worker_start(p->workers[i], err))
@@ -159,6 +160,7 @@ void proxy_stop(struct proxy *p) {
     free(p->workers);
     p->workers = NULL;
     p->worker_count = 0; /* what the store answers below tells nobody any more */
+    store_watch_stop(&p->store_watch);
     for (int side = 0; side < SIDES; side++)
         probe_free(p->probes[side]);
     if (p->client)

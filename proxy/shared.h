@@ -12,6 +12,7 @@
 
 #include "health.h"
 #include "resolver.h"
+#include "store_watch.h"
 
 struct worker;
 struct steering;
@@ -31,6 +32,7 @@ struct proxy {
     unsigned worker_count;
     struct steering *steering;
     struct recovery *recovery;
+    struct store_watch store_watch;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;
     uint16_t *ports; /* bound, per listener */

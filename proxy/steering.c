@@ -74,8 +74,10 @@ static void publish(struct steering *s, const struct control *control) {
     if (changed) {
         struct jsonw *w = log_begin(LOG_INFO, "control");
         if (w) {
+            char percentage[16];
+            percentage_print(control->ppm, percentage);
             jsonw_strz(w, "mode", mode_names[control->mode]);
-            jsonw_f64(w, "percentage", control->ppm / 10000.0, 4);
+            jsonw_raw(w, "percentage", slice_of(percentage));
             jsonw_u64(w, "epoch", control->epoch);
             log_end(w);
         }

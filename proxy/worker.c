@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pointsman/text.h>
+
 #include "conn.h"
 #include "delivery.h"
 #include "listener.h"
@@ -62,6 +64,20 @@ static void make_pools(struct worker *w) {
                       SCRATCH_LEN);
 }
 
+static void set_control(struct worker *w, const struct control *control) {
+    struct text t;
+    char percentage[16];
+    w->control = *control;
+    percentage_print(control->ppm, percentage);
+    text_begin(&t, w->control_text, sizeof w->control_text);
+    text_put(&t, "mode=");
+    text_put(&t, mode_names[control->mode]);
+    text_put(&t, " percentage=");
+    text_put(&t, percentage);
+    text_put(&t, " epoch=");
+    text_put_u64(&t, control->epoch);
+}
+
 struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules,
                           struct err *err) {
     struct worker *w = calloc(1, sizeof *w);
@@ -93,6 +109,7 @@ struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rul
     if (!w->attempts)
         goto fail;
     make_pools(w);
+    set_control(w, &(struct control){MODE_LEGACY_ONLY, 0, 0});
     return w;
 fail:
     worker_free(w);
@@ -132,7 +149,7 @@ static struct worker_message *message_new(struct worker *w, void (*run_it)(struc
 
 static void take_control(struct message *message) {
     struct worker_message *m = CONTAINER_OF(message, struct worker_message, message);
-    m->worker->control = m->control;
+    set_control(m->worker, &m->control);
     free(m);
 }
 

@@ -50,6 +50,7 @@ struct worker {
     struct attempts *attempts;
     struct rules *rules;
     struct control control;
+    char control_text[96]; /* the same for `explain`, made once per change */
     struct pool pools[SIDES][ROLES];
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, conn) conns;

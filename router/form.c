@@ -3,16 +3,6 @@
 
 #include <string.h>
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* WHATWG URL §5.1, but a '%' without two hex digits is an error. *ret_bad_at: where, on failure. */
 static bool decode(struct slice in, char *out, size_t *ret_len, size_t *ret_bad_at) {
     size_t len = 0;

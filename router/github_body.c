@@ -2,9 +2,9 @@
  * root. */
 #include "github_body.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include <pointsman/text.h>
 
 /* Where a value stands, for messages: "repository.full_name", or "action". */
 struct path {
@@ -140,23 +140,26 @@ static bool read_names(const struct json_field *root, struct identity *id, struc
 /* DESIGN §2: repository#number, else repository, else installation, else the event itself. */
 static bool set_entity(const struct json_value *installation, struct identity *id,
                        struct err *err) {
-    int len;
-    if (id->repository[0] && id->has_number)
-        len = snprintf(id->entity, sizeof id->entity, "%s#%" PRIu64, id->repository, id->number);
-    else if (id->repository[0])
-        len = snprintf(id->entity, sizeof id->entity, "%s", id->repository);
-    else if (!is_absent(installation))
-        len = snprintf(id->entity, sizeof id->entity, "%" PRIu64, installation->number);
-    else
-        len = snprintf(id->entity, sizeof id->entity, "%s", id->id);
-    if (len < 0 || (size_t)len >= sizeof id->entity) {
-        err_set(err,
-                "in the body repository.full_name and number have %d bytes together; "
-                "at most %d are allowed",
-                len, ENTITY_MAX);
-        return false;
+    struct text t;
+    text_begin(&t, id->entity, sizeof id->entity);
+    if (id->repository[0]) {
+        text_put(&t, id->repository);
+        text_put(&t, id->has_number ? "#" : "");
+        if (id->has_number)
+            text_put_u64(&t, id->number);
+    } else if (!is_absent(installation)) {
+        text_put_u64(&t, installation->number);
+    } else {
+        text_put(&t, id->id);
     }
-    return true;
+    if (t.cut) {
+        char digits[U64_DIGITS];
+        err_set(err,
+                "in the body repository.full_name and number have %zu bytes together; "
+                "at most %d are allowed",
+                strlen(id->repository) + 1 + u64_print(id->number, digits), ENTITY_MAX);
+    }
+    return !t.cut;
 }
 
 bool github_body_read(const struct json_value *root, struct identity *id, struct err *err) {

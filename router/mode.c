@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pointsman/text.h>
+
 bool mode_parse(struct slice text, const struct conf *conf, enum mode *ret) {
     return conf_parse_mode(text, conf->backends[SIDE_LEGACY].name, conf->backends[SIDE_NEW].name,
                            ret);
@@ -15,12 +17,13 @@ bool percentage_parse(struct slice text, uint32_t *ret_ppm) {
 
 void percentage_print(uint32_t ppm, char out[16]) {
     const uint32_t percent = PPM_ALL / 100;
-    int len = snprintf(out, 16, "%u.%04u", ppm / percent, ppm % percent);
-    while (out[len - 1] == '0')
-        len--;
-    if (out[len - 1] == '.')
-        len--;
-    out[len] = '\0';
+    uint32_t rest = ppm % percent;
+    struct text t;
+    text_begin(&t, out, 16);
+    text_put_u64(&t, ppm / percent);
+    text_put(&t, rest ? "." : "");
+    for (uint32_t unit = percent / 10; rest > 0; rest %= unit, unit /= 10)
+        text_put_u64(&t, rest / unit);
 }
 
 #define QUOTED_MAX 64

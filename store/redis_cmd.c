@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pointsman/text.h>
+
 #include "control_text.h"
 #include "record.h"
 #include "redis_lua.h"
@@ -45,8 +47,7 @@ static void put(struct words *w, struct slice word) {
 
 static void put_u64(struct words *w, uint64_t value) {
     char *text = w->digits[w->count];
-    int len = snprintf(text, sizeof(w->digits[0]), "%llu", (unsigned long long)value);
-    put(w, slice(text, (size_t)len));
+    put(w, slice(text, u64_print(value, text)));
 }
 
 static void put_span_us(struct words *w, uint64_t ms) {
@@ -56,7 +57,8 @@ static void put_span_us(struct words *w, uint64_t ms) {
 static void put_status(struct words *w, uint16_t status) {
     char *text = w->digits[w->count];
     unsigned kept = status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : status;
-    snprintf(text, sizeof(w->digits[0]), "%03u", kept);
+    for (int i = 2; i >= 0; i--, kept /= 10)
+        text[i] = (char)('0' + kept % 10);
     put(w, slice(text, 3));
 }
 

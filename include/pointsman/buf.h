@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <pointsman/compiler.h>
 #include <pointsman/slice.h>
@@ -45,9 +46,22 @@ void buf_commit(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n);
 
 /* False: over the maximum or no memory, nothing appended. */
-MUST_CHECK bool buf_append(struct buf *b, const void *ptr, size_t n);
-MUST_CHECK bool buf_append_slice(struct buf *b, struct slice s);
-MUST_CHECK bool buf_puts(struct buf *b, const char *text);
+MUST_CHECK static inline bool buf_append(struct buf *b, const void *ptr, size_t n) {
+    if (n == 0)
+        return true;
+    if (n > buf_room_len(b) && !buf_reserve(b, n))
+        return false;
+    memcpy(buf_room(b), ptr, n);
+    b->end += n;
+    return true;
+}
+MUST_CHECK static inline bool buf_append_slice(struct buf *b, struct slice s) {
+    return buf_append(b, s.ptr, s.len);
+}
+/* Inline, so that the length of a literal costs nothing. */
+MUST_CHECK static inline bool buf_puts(struct buf *b, const char *text) {
+    return buf_append(b, text, strlen(text));
+}
 MUST_CHECK bool buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 MUST_CHECK bool buf_put_u64(struct buf *b, uint64_t value);
 

@@ -47,6 +47,7 @@ struct http_head {
     /* both */
     unsigned minor; /* HTTP/1.minor */
     bool keep_alive;
+    bool nominates; /* Connection names other fields (RFC 9110 §7.6.1) */
     enum http_framing framing;
     uint64_t length; /* of HTTP_LENGTH */
     unsigned header_count;

@@ -43,4 +43,7 @@ struct slice slice_trim_space(struct slice s);
 /* Decimal digits only, no sign, no space, at least one, no overflow. */
 bool slice_to_u64(struct slice s, uint64_t *ret) __attribute__((warn_unused_result));
 
+/* Of a hex digit in either case; -1: it is none. */
+int hex_value(char c);
+
 #endif

@@ -57,13 +57,17 @@ withBothStores('explain tells why an event and an entity went where they went', 
   assert.match(byId.stdout, /new/);
   assert.match(byId.stdout, /done/);
   const byEntity = await expectCli(pm, 0, 'explain', 'octocat/Hello-World#7');
-  assert.match(byEntity.stdout, /new/);
+  assert.match(byEntity.stdout, /new has octocat\/Hello-World#7: 0 attempts open, stays until 20\d\d-.* UTC/);
   JSON.parse((await expectCli(pm, 0, 'explain', event.id, '--json')).stdout);
 
   const found = await pm.admin('GET', `/v1/events/${event.id}`);
   assert.equal(found.status, 200, found.text);
   assert.match(found.text, /octocat\/Hello-World#7/);
   assert.equal((await pm.admin('GET', '/v1/events/no-such-event')).status, 404);
+
+  await pm.send(await delivery('issues', issue(7, { action: 'closed' })));
+  const released = await expectCli(pm, 0, 'explain', 'octocat/Hello-World#7');
+  assert.match(released.stdout, /new has octocat\/Hello-World#7: 0 attempts open, free when none is$/m);
 });
 
 withBothStores('forget lets a redelivery through', async (world, store) => {

@@ -6,6 +6,7 @@ import { corpus } from './harness/corpus.mjs';
 import { again, delivery, entityOf, SECRET, sideAt } from './harness/github.mjs';
 import { withBothStores } from './harness/scenario.mjs';
 import { each } from './harness/wait.mjs';
+import { bucketOf } from './harness/xxh3.mjs';
 
 const PERCENTAGE = 25;
 
@@ -14,13 +15,14 @@ async function deliveries() {
   assert.equal(all.length, 329);
   return Promise.all(all.map(async ({ type, payload }) => {
     const made = await delivery(type, payload);
-    return { ...made, side: sideAt(PERCENTAGE, entityOf(payload, made.id)) };
+    return { ...made, entity: entityOf(payload, made.id) };
   }));
 }
 
 withBothStores('all payloads arrive unchanged, once, where the bucket says', async (world, store) => {
   const { pm, legacy, neu } = await world.system({ store, mode: 'gradual', percentage: PERCENTAGE });
   const sent = await deliveries();
+  for (const one of sent) one.side = sideAt(PERCENTAGE, one.entity);
   const backends = { legacy, new: neu };
 
   const answers = await each(sent, 16, (one) => pm.send(one));
@@ -38,6 +40,10 @@ withBothStores('all payloads arrive unchanged, once, where the bucket says', asy
     assert.ok(arrived[0].body.equals(one.body), `${what}: the body changed`);
     assert.ok(await verify(SECRET, arrived[0].body.toString('utf8'),
       arrived[0].headers['x-hub-signature-256']), `${what}: the official verifier refuses it`);
+  }
+  for (const one of sent) {
+    const line = await pm.decision(one.id);
+    assert.deepEqual([line.entity, line.bucket], [one.entity, bucketOf(one.entity)], one.type);
   }
   assert.equal(legacy.count + neu.count, sent.length);
   assert.ok(legacy.count > 0 && neu.count > 0, 'both sides have work');

@@ -7,13 +7,16 @@ import { scenario } from './harness/scenario.mjs';
 
 const opened = (number, options) => delivery('issues', issue(number), options);
 
+/** X-0, X-1, … */
+const many = (n) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`X-${i}`, '1']));
+
 const REFUSED = {
   'another path': [404, { path: '/webhooks/gitlab' }],
   'a path that only begins the same': [404, { path: `${PATH}/more` }],
   'the root': [404, { path: '/' }],
   'a target of 20 KB': [414, { path: `${PATH}?${'a'.repeat(20_000)}` }],
   'headers of 70 KB': [431, { headers: { 'X-Long': 'a'.repeat(70_000) } }],
-  'a hundred and more headers': [431, { headers: Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`X-${i}`, '1'])) }],
+  'a hundred and more headers': [431, { headers: many(120) }],
 };
 for (const [what, [status, options]] of Object.entries(REFUSED)) {
   scenario(`${what} is answered ${status}`, async (world) => {
@@ -45,7 +48,8 @@ const AMBIGUOUS = {
   'a Content-Length list': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2, 3\r\n\r\nabc',
   'a signed Content-Length': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +2\r\n\r\nab',
   'a huge Content-Length': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551618\r\n\r\nab',
-  'Content-Length and chunked': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  'Content-Length and chunked':
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   'chunked twice': 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n',
   'chunked in HTTP/1.0': 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   'a space before the colon': 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 2\r\n\r\nab',
@@ -74,8 +78,12 @@ for (const [what, text] of Object.entries(AMBIGUOUS)) {
 }
 
 for (const [what, chunk] of Object.entries({
-  'a size with 0x': '0x2\r\nab\r\n0\r\n\r\n', 'a size with a sign': '+2\r\nab\r\n0\r\n\r\n', 'no size': '\r\n\r\n',
-  'a size beyond 64 bits': '10000000000000002\r\nab\r\n0\r\n\r\n', 'bytes behind the chunk': '2\r\nabXX0\r\n\r\n', 'bare LF': '2\nab\n0\n\n',
+  'a size with 0x': '0x2\r\nab\r\n0\r\n\r\n',
+  'a size with a sign': '+2\r\nab\r\n0\r\n\r\n',
+  'no size': '\r\n\r\n',
+  'a size beyond 64 bits': '10000000000000002\r\nab\r\n0\r\n\r\n',
+  'bytes behind the chunk': '2\r\nabXX0\r\n\r\n',
+  'bare LF': '2\nab\n0\n\n',
 })) {
   scenario(`a broken chunk is refused with 400 and the connection closed: ${what}`, async (world) => {
     const { pm, legacy } = await world.system({ source: { secrets: 'none' } });

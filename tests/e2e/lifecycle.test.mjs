@@ -126,9 +126,8 @@ scenario('SIGHUP keeps mode and percentage: the ones in the file are for the fir
   const { pm, config } = await world.system({ mode: 'gradual', percentage: 10 });
   await pm.move('gradual', 30);
   pm.configure({ ...config, rollout: { mode: 'new_only' } });
-  const before = pm.log.length;
   pm.reload();
-  await until('it was reloaded', () => pm.log.length > before);
+  await until('it was reloaded', () => pm.logged('reloaded').length === 1);
   await stays('30 %', async () => (await pm.status()).rollout_percentage === 30);
   await pm.stop();
   await pm.start();
@@ -175,6 +174,18 @@ scenario('neither secrets nor bodies are ever logged', async (world) => {
   await pm.stop();
   const log = pm.stderr.join('\n');
   for (const secret of [SECRET, 'confidential text', 'sha256=']) assert.ok(!log.includes(secret), secret);
+});
+
+scenario('the decision line names what was refused, as far as it has a name', async (world) => {
+  const { pm } = await world.system();
+  const wrong = await opened(1, { secret: 'wrong' });
+  const cut = await delivery('issues', '{"action":');
+  const nameless = await opened(1, { headers: { 'X-GitHub-Delivery': undefined } });
+  for (const [event, status] of [[wrong, 401], [cut, 400], [nameless, 400]]) {
+    assert.equal((await pm.send(event)).status, status);
+  }
+  const lines = await until('three lines', () => pm.logged('decision').length === 3 && pm.logged('decision'));
+  assert.deepEqual(lines.map(({ event, status }) => [event, status]), [[wrong.id, 401], [cut.id, 400], ['-', 400]]);
 });
 
 scenario('the decision line explains an event', async (world) => {

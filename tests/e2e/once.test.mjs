@@ -23,7 +23,7 @@ scenario('two instances that get the same delivery at the same instant forward i
   }
 });
 
-withBothStores('a duplicate of an event in flight waits and is answered once the outcome is known', async (world, store) => {
+withBothStores('a duplicate of an event in flight waits for the outcome', async (world, store) => {
   const { pm, legacy } = await world.system({ store });
   legacy.hold();
   const event = await opened(7);
@@ -193,4 +193,24 @@ withBothStores('two sources keep their events apart, also with equal ids', async
   assert.deepEqual((await pm.send(one)).json, { backend: 'legacy' });
   assert.deepEqual((await pm.send(two)).json, { backend: 'legacy' });
   assert.equal(legacy.of(one.id).length, 2);
+});
+
+scenario('a process that stood still longer than its lease is in doubt, sends nothing late, and is counted', async (world) => {
+  const { pms: [stopped, other], legacy } = await world.system({
+    store: 'redis', instances: 2, config: { backends: { legacy: { timeout: '1s' }, new: { timeout: '1s' } } },
+  });
+  legacy.hold();
+  const event = await opened(7);
+  const first = stopped.send(event);
+  await legacy.wait(event.id);
+  stopped.signal('SIGSTOP');
+  try {
+    await until('the lease has run out', async () => (await other.send(again(event))).json.status === 'in_doubt');
+  } finally {
+    stopped.signal('SIGCONT');
+  }
+  assert.equal((await first).json.status, 'in_doubt');
+  assert.equal(await stopped.metric('pointsman_paused_total'), 1);
+  assert.equal(await other.metric('pointsman_paused_total'), 0);
+  assert.equal(legacy.of(event.id).length, 1);
 });

@@ -39,6 +39,7 @@ struct fixture {
     struct backend backend;
     struct timer deadline;
     char scratch[4096];
+    bool forbids; /* what sending answers */
     unsigned sending, heads, ends, status;
     enum exchange_end end;
     char body[4096];
@@ -123,8 +124,10 @@ static void backend_stop(struct backend *b) {
     }
 }
 
-static void on_sending(struct exchange *x) {
-    CONTAINER_OF(x, struct fixture, x)->sending++;
+static bool on_sending(struct exchange *x) {
+    struct fixture *f = CONTAINER_OF(x, struct fixture, x);
+    f->sending++;
+    return !f->forbids;
 }
 static void on_head(struct exchange *x, const struct http_head *head) {
     struct fixture *f = CONTAINER_OF(x, struct fixture, x);
@@ -296,6 +299,23 @@ static void a_connection_closed_while_idle_is_not_used(void **state) {
     stop(&f);
 }
 
+static void what_may_not_be_sent_is_unsent(void **state) {
+    (void)state;
+    for (int kept = 0; kept < 2; kept++) {
+        struct fixture f;
+        start(&f);
+        f.backend.script = cases[0].script;
+        f.backend.len = strlen(cases[0].script);
+        if (kept)
+            run(&f);
+        f.forbids = true;
+        run(&f);
+        assert_int_equal(f.end, EXCHANGE_UNSENT);
+        assert_int_equal(f.backend.requests, kept);
+        stop(&f);
+    }
+}
+
 static void a_refused_connection_is_unsent(void **state) {
     (void)state;
     struct fixture f;
@@ -350,6 +370,7 @@ int main(void) {
         cmocka_unit_test(a_head_over_the_limit_is_garbage),
         cmocka_unit_test(a_kept_connection_is_used_again),
         cmocka_unit_test(a_connection_closed_while_idle_is_not_used),
+        cmocka_unit_test(what_may_not_be_sent_is_unsent),
         cmocka_unit_test(a_refused_connection_is_unsent),
         cmocka_unit_test(an_abort_tells_nothing),
         cmocka_unit_test(a_paused_answer_waits),

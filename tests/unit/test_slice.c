@@ -97,12 +97,24 @@ static void numbers_are_digits_that_fit(void **state) {
     assert_false(slice_to_u64(slice("1\0", 2), &value));
 }
 
+static void hex_digits_have_values_in_either_case(void **state) {
+    (void)state;
+    static const char digits[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+    for (int i = 0; i < 16; i++) {
+        assert_int_equal(hex_value(digits[i]), i);
+        assert_int_equal(hex_value(upper[i]), i);
+    }
+    for (const char *c = "/:@G`g \x80"; *c; c++)
+        assert_int_equal(hex_value(*c), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_slices_have_equal_bytes_and_lengths),
         cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
         cmocka_unit_test(trimming_takes_both_ends_and_nothing_inside),
         cmocka_unit_test(numbers_are_digits_that_fit),
+        cmocka_unit_test(hex_digits_have_values_in_either_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,24 @@ static void lost_functions_are_loaded_again_unnoticed(void **state) {
     assert_int_equal(state_of(&kit).forgot, 0);
 }
 
+/* What somebody wrote over our keys: the event stays unsent, and nobody asks about it for ever. */
+static void a_damaged_record_holds_up_its_own_event_only(void **state) {
+    (void)state;
+    struct store_claim held = claim(&kit, "a", 1000, STORE_GRANTED);
+    kit_redis(&kit, "SET pointsman:ev:github:a damaged");
+    kit_redis(&kit, "SET pointsman:own:github:b damaged");
+    struct store_claim refused = claim(&kit, "a", 1000, STORE_AWAY);
+    assert_int_equal(finish(&kit, &refused, OUTCOME_UNSENT), STORE_STALE);
+    assert_int_equal(finish(&kit, &held, OUTCOME_DONE), STORE_STALE);
+    struct store_claim other = claim(&kit, "b", 1000, STORE_GRANTED);
+    assert_int_equal(finish(&kit, &other, OUTCOME_DONE), STORE_OK);
+    assert_true(state_of(&kit).up);
+    struct store_settle s = {.source = slice_of("github"), .id = slice_of("a")};
+    KIT_CALL(&kit, store_settle, &s);
+    assert_int_equal(s.call.result, STORE_OK);
+    claim(&kit, "a", 1000, STORE_GRANTED);
+}
+
 static void a_full_redis_is_away_but_takes_outcomes(void **state) {
     (void)state;
     struct store_claim c = claim(&kit, "before", 0, STORE_GRANTED);
@@ -312,6 +330,7 @@ int main(void) {
         CASE(what_is_known_is_put_back_after_an_empty_restart),
         CASE(renewing_in_an_emptied_store_puts_the_leg_back),
         CASE(lost_functions_are_loaded_again_unnoticed),
+        CASE(a_damaged_record_holds_up_its_own_event_only),
         CASE(a_full_redis_is_away_but_takes_outcomes),
         CASE(a_replica_is_away_until_it_is_promoted),
         CASE(a_hanging_redis_costs_each_call_its_own_time_only),

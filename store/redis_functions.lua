@@ -1,0 +1,417 @@
+-- The operations of the store as Redis functions: the rules of store/rules*.c on the texts of
+-- store/record.h. A first line that names the library, and VERSION, are put before it at run time.
+local DAY_MS = 86400000
+local OPEN_MS = '2592000000'
+local ABSENT, FLIGHT, DONE, UNSENT, DOUBT = '-', '1', '2', '4', '6'
+
+local function clock()
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+local function left(till, now)
+  return till > now and math.ceil((till - now) / 1000) or 0
+end
+
+-- entity: "<side> <gen> <open> <lease> <stick>", 63 bytes. A damaged one is nobody's: else no event of it
+-- would pass again.
+local function own_read(r)
+  if not r or #r ~= 63 then return nil end
+  return {side = r:sub(1, 1), gen = r:sub(3, 18) + 0, open = r:sub(20, 29) + 0,
+          lease = r:sub(31, 46) + 0, stick = r:sub(48, 63) + 0}
+end
+
+local function own_write(key, now, side, gen, open, lease, stick)
+  local till = stick > now and stick or now
+  if open > 0 and lease > till then till = lease end
+  redis.call('PSETEX', key, ('%d'):format((till - now) / 1000 + DAY_MS),
+             ('%s %016d %010d %016d %016d'):format(side, gen, open, lease, stick))
+end
+
+-- The same for the hot path: gen and lease are texts; kept `least` ms, longer where stickiness asks.
+local function own_put(key, side, gen, open, lease, stick, now, least)
+  local count, stick_text = ' 0000000001 ', ' 0000000000000000'
+  if open ~= 1 then count = (' %010d '):format(open) end
+  if stick > 0 then
+    stick_text = (' %016d'):format(stick)
+    local asks = (stick - now) / 1000 + DAY_MS
+    if asks > least + 0 then least = ('%d'):format(asks) end
+  end
+  redis.call('PSETEX', key, least, side .. ' ' .. gen .. count .. lease .. stick_text)
+end
+
+-- event: "1 <at> <pin> <leg> <leg> <tail>"; a leg: "<state><role><holding><from> <token> <attempt> <fence>
+-- <until> <status>" or "-". Legs stay texts, cut where they are looked at.
+local function ev_legs(r)
+  if r:sub(1, 2) ~= '1 ' then error('damaged record') end
+  local a = r:sub(22, 22) == ABSENT and 22 or 102
+  local b = r:sub(a + 2, a + 2) == ABSENT and a + 2 or a + 82
+  return {['0'] = r:sub(22, a), ['1'] = r:sub(a + 2, b)}, r:sub(b + 2)
+end
+
+local function state(leg) return leg:sub(1, 1) end
+local function role(leg) return leg:sub(2, 2) end
+local function token(leg) return leg:sub(6, 37) end
+local function fence(leg) return leg:sub(45, 60) + 0 end
+local function till(leg) return leg:sub(62, 77) + 0 end
+local function owner(leg, s) return state(leg) == s and role(leg) == '0' end
+
+-- Ended legs are kept as long as is remembered; while one is open, longer.
+local function open_leg(leg)
+  return state(leg) == FLIGHT or owner(leg, DOUBT)
+end
+
+local function ev_write(key, head, legs, tail, remember)
+  local keep = (open_leg(legs['0']) or open_leg(legs['1'])) and OPEN_MS or remember
+  redis.call('PSETEX', key, keep, head .. legs['0'] .. ' ' .. legs['1'] .. ' ' .. tail)
+end
+
+local function lower(own, leg)
+  if leg:sub(3, 3) == '1' and role(leg) == '0' and own and own.gen == fence(leg) and own.open > 0 then
+    own.open = own.open - 1
+    return true
+  end
+  return false
+end
+
+local function granted(word, side, legs)
+  local leg, other = legs[side], legs[side == '0' and '1' or '0']
+  local shadow = other ~= ABSENT and role(other) == '1' and token(other) == token(leg)
+  return word .. ' ' .. side .. ' ' .. leg:sub(4, 4) .. (shadow and ' 1 ' or ' 0 ') .. leg:sub(39, 60)
+end
+
+local SIDES = {'0', '1'}
+
+-- What the legs say by themselves; nil: the claim goes on.
+local function legs_answer(key, rec, legs, tail, now, side, mine, flags)
+  for _, s in ipairs(SIDES) do
+    if owner(legs[s], FLIGHT) and token(legs[s]) == mine then return granted('M', s, legs) end
+  end
+  for _, s in ipairs(SIDES) do
+    if owner(legs[s], DONE) then return 'D ' .. s .. ' ' .. legs[s]:sub(79, 81) end
+  end
+  for _, s in ipairs(SIDES) do
+    local leg = legs[s]
+    if state(leg) == FLIGHT and (role(leg) == '0' or s == side) and till(leg) > now then
+      return 'I ' .. s .. ' ' .. left(till(leg), now)
+    end
+  end
+  for _, s in ipairs(SIDES) do
+    local leg = legs[s]
+    local again = s == side and flags:sub(4 + s, 4 + s) == '1'
+    if (owner(leg, DOUBT) or owner(leg, FLIGHT)) and not again then
+      if state(leg) == FLIGHT then
+        legs[s] = DOUBT .. leg:sub(2)
+        ev_write(key, rec:sub(1, 21), legs, tail, OPEN_MS)
+      end
+      return 'U ' .. s
+    end
+  end
+end
+
+local function leg_text(s, r, holding, tok, attempt, gen, lease, status)
+  return ('%s%s%s0 %s %05d %016d %016d %03d'):format(s, r, holding, tok, math.min(attempt, 99999), gen, lease, status)
+end
+
+local function next_attempt(leg)
+  if leg == ABSENT then return '00001' end
+  return ('%05d'):format(math.min(leg:sub(39, 43) + 1, 99999))
+end
+
+-- KEYS event, entity, incarnation. ARGV incarnation, want absolute shadow idempotent(2) as digits, token,
+-- lease in us, tail of the record, least time the entity is kept in ms.
+-- A new event takes the hot path: no tables, and numbers that are only copied stay texts.
+local function claim(keys, args)
+  local t = redis.call('TIME')
+  local now = t[1] * 1000000 + t[2]
+  local got = redis.call('MGET', keys[1], keys[2], keys[3])
+  local rec, own, have = got[1], got[2], got[3]
+  if have ~= args[1] then return 'F' end
+  if have:sub(34, 49) + 0 > now then return 'H ' .. left(have:sub(34, 49) + 0, now) end
+  local flags, mine, tail = args[2], args[3], args[5]
+  local side, from, open, lease, stick = flags:sub(1, 1), '0', 0, 0, 0
+  if own and #own ~= 63 then own = nil end
+  if own then open, lease, stick = own:sub(20, 29) + 0, own:sub(31, 46) + 0, own:sub(48, 63) + 0 end
+  if flags:sub(2, 2) == '0' then
+    if rec then
+      side, from = rec:sub(20, 20), '1'
+    elseif own and (open > 0 or stick > now) then
+      side, from = own:sub(1, 1), '2'
+    end
+  end
+  local legs
+  if rec then
+    local old_tail
+    legs, old_tail = ev_legs(rec)
+    local said = legs_answer(keys[1], rec, legs, old_tail, now, side, mine, flags)
+    if said then return said end
+    -- An attempt in doubt that is tried again is over: what it holds of the entity goes first.
+    local leg = legs[side]
+    if open > 0 and leg:sub(3, 3) == '1' and role(leg) == '0' and leg:sub(45, 60) == own:sub(3, 18) and
+       tail:match('^%Z*') == old_tail:match('^%Z*') then
+      open = open - 1
+    end
+  end
+  local lease_text = ('%016d'):format(now + args[4])
+  local gen
+  if open > 0 and lease > now then
+    if own:sub(1, 1) ~= side then return 'B ' .. own:sub(1, 1) .. ' ' .. left(lease, now) end
+    gen = own:sub(3, 18)
+    local later = lease > now + args[4] and own:sub(31, 46) or lease_text
+    own_put(keys[2], side, gen, open + 1, later, stick, now, args[6])
+  else
+    if own and own:sub(1, 1) ~= side then stick = 0 end
+    gen = ('%016d'):format(own and math.max(now, own:sub(3, 18) + 1) or now)
+    own_put(keys[2], side, gen, 1, lease_text, stick, now, args[6])
+  end
+  local leg = gen .. ' ' .. lease_text .. ' 000'
+  local asked, shadow, head = flags:sub(3, 3) == '1', ABSENT
+  if rec then
+    local other = legs[side == '0' and '1' or '0']
+    head, asked, shadow = rec:sub(1, 19), asked and other == ABSENT, other
+    leg = mine .. ' ' .. next_attempt(legs[side]) .. ' ' .. leg
+  else
+    head = '1 ' .. ('%016d'):format(now) .. ' '
+    leg = mine .. ' 00001 ' .. leg
+  end
+  if asked then shadow = '1100 ' .. mine .. ' 00001 ' .. gen .. ' ' .. lease_text .. ' 000' end
+  leg = '101' .. from .. ' ' .. leg
+  local both = side == '0' and leg .. ' ' .. shadow or shadow .. ' ' .. leg
+  redis.call('PSETEX', keys[1], OPEN_MS, head .. side .. ' ' .. both .. ' ' .. tail)
+  return 'G ' .. side .. ' ' .. from .. (asked and ' 1 ' or ' 0 ') .. leg:sub(39, 60)
+end
+
+-- KEYS event, entity, incarnation. ARGV incarnation, side, token, lease in us.
+local function renew(keys, args)
+  local now = clock()
+  local got = redis.call('MGET', keys[1], keys[2], keys[3])
+  if got[3] ~= args[1] then return 'F' end
+  if not got[1] then return 'A' end
+  local side, own, legs, tail = args[2], own_read(got[2]), ev_legs(got[1])
+  legs, tail = ev_legs(got[1])
+  local leg = legs[side]
+  if leg == ABSENT then return 'A' end
+  if state(leg) ~= FLIGHT or token(leg) ~= args[3] or
+     (role(leg) == '0' and not (own and own.gen == fence(leg))) then
+    return 'S'
+  end
+  local lease_till = now + args[4]
+  if lease_till > till(leg) then
+    legs[side] = leg:sub(1, 61) .. ('%016d'):format(lease_till) .. leg:sub(78)
+    ev_write(keys[1], got[1]:sub(1, 21), legs, tail, OPEN_MS)
+  end
+  if role(leg) == '0' and lease_till > own.lease then
+    own_write(keys[2], now, own.side, own.gen, own.open, lease_till, own.stick)
+  end
+  return 'K'
+end
+
+-- KEYS event, entity. ARGV side role state as digits, token, fence, attempt, status in three digits, sticky in
+-- us, remember in ms, tail for a record that is gone, least time the entity is kept in ms.
+local function finish_anew(keys, args, rec, own_text)
+  local now, own = clock(), own_read(own_text)
+  local side, r, s = args[1]:sub(1, 1), args[1]:sub(2, 2), args[1]:sub(3, 3)
+  if s == UNSENT then return 'K' end
+  local head, legs, tail = ('1 %016d %s '):format(now, side), {['0'] = ABSENT, ['1'] = ABSENT}, args[8]
+  if rec then
+    head = rec:sub(1, 21)
+    legs, tail = ev_legs(rec)
+  end
+  local gen = args[3] + 0
+  legs[side] = leg_text(s, r, '0', args[2], args[4] + 0, gen, now, args[5])
+  ev_write(keys[1], head, legs, tail, args[7])
+  if r == '0' and not (own and own.gen > gen) then
+    local stick = args[6] == '0' and 0 or now + args[6]
+    if own and own.gen == gen then
+      own_write(keys[2], now, own.side, gen, own.open, own.lease, stick)
+    else
+      own_write(keys[2], now, side, gen, 0, 0, stick)
+    end
+  end
+  return 'K'
+end
+
+local function finish(keys, args)
+  local got = redis.call('MGET', keys[1], keys[2])
+  local rec, own, what = got[1], got[2], args[1]
+  local side, s = what:sub(1, 1), what:sub(3, 3)
+  if not rec then return finish_anew(keys, args, rec, own) end
+  if rec:sub(1, 2) ~= '1 ' then return 'S' end
+  local second = rec:sub(22, 22) == ABSENT and 24 or 104
+  local at, other = 22, second
+  if side == '1' then at, other = second, 22 end
+  -- A caller whose claim got no answer does not know the side: its token does.
+  if rec:sub(other + 5, other + 36) == args[2] and rec:sub(other + 1, other + 1) == what:sub(2, 2) then
+    at, other = other, at
+  end
+  local had, was, holding = rec:sub(at, at), rec:sub(at + 1, at + 1), rec:sub(at + 2, at + 2)
+  if had == ABSENT then return finish_anew(keys, args, rec, own) end
+  if rec:sub(at + 5, at + 36) ~= args[2] then return 'S' end
+  if had ~= FLIGHT and had ~= DOUBT then return 'K' end
+  local beside = rec:sub(other, other)
+  local open = (s == DOUBT and was == '0') or beside == FLIGHT or
+               (beside == DOUBT and rec:sub(other + 1, other + 1) == '0')
+  local leg = s .. was .. '0' .. rec:sub(at + 3, at + 77) .. args[5]
+  redis.call('PSETEX', keys[1], open and OPEN_MS or args[7], rec:sub(1, at - 1) .. leg .. rec:sub(at + 81))
+  if was == '0' and own and own:sub(3, 18) == rec:sub(at + 44, at + 59) then
+    local count = own:sub(20, 29)
+    if holding == '1' then
+      count = count == '0000000001' and '0000000000' or ('%010d'):format(math.max(count - 1, 0))
+    end
+    local stick = s == UNSENT and own:sub(48, 63) or '0000000000000000'
+    if args[6] ~= '0' and s ~= UNSENT then
+      local t = redis.call('TIME')
+      stick = ('%016d'):format(t[1] * 1000000 + t[2] + args[6])
+    end
+    redis.call('PSETEX', keys[2], args[9], own:sub(1, 19) .. count .. own:sub(30, 47) .. stick)
+  end
+  return 'K'
+end
+
+-- KEYS entity.
+local function release(keys)
+  local own = own_read(redis.call('GET', keys[1]) or nil)
+  if own and own.stick > 0 then own_write(keys[1], clock(), own.side, own.gen, own.open, own.lease, 0) end
+  return 'K'
+end
+
+-- KEYS event. ARGV the entities' key up to the entity, which only the record knows.
+local function settle(keys, args)
+  local rec = redis.call('GET', keys[1])
+  if not rec then return 'A' end
+  if rec:sub(1, 2) ~= '1 ' then
+    redis.call('DEL', keys[1])
+    return 'K'
+  end
+  local now, legs, tail = clock(), ev_legs(rec)
+  legs, tail = ev_legs(rec)
+  for _, s in ipairs(SIDES) do
+    if state(legs[s]) == FLIGHT and till(legs[s]) > now then return 'S' end
+  end
+  local key = args[1] .. string.match(tail, '^%Z*')
+  local own = own_read(redis.call('GET', key) or nil)
+  local a, b = lower(own, legs['0']), lower(own, legs['1'])
+  if a or b then own_write(key, now, own.side, own.gen, own.open, own.lease, own.stick) end
+  redis.call('DEL', keys[1])
+  return 'K'
+end
+
+-- KEYS event or entity. ARGV 'event', the entities' key up to the entity; or 'entity'.
+local function look(keys, args)
+  local now = ('%d'):format(clock())
+  local rec = redis.call('GET', keys[1])
+  if args[1] == 'entity' then return {now, false, rec} end
+  if not rec then return {now, false, false} end
+  local _, tail = ev_legs(rec)
+  return {now, rec, redis.call('GET', args[2] .. string.match(tail, '^%Z*'))}
+end
+
+-- KEYS event, entity. ARGV side role state pin as digits, token, attempt, fence, lease left in us, status,
+-- stickiness left in us, first claimed, remember in ms, tail.
+local function newer(leg, args, s)
+  if leg == ABSENT then return true end
+  local had = state(leg)
+  if token(leg) == args[2] then
+    return s ~= FLIGHT and (had == FLIGHT or (had == DOUBT and s ~= DOUBT))
+  end
+  if had == FLIGHT or had == DONE then return false end
+  local was, is = fence(leg), args[4] + 0
+  return was < is or (was == is and leg:sub(39, 43) + 0 < args[3] + 0)
+end
+
+local function put_back(keys, args)
+  local now = clock()
+  local got = redis.call('MGET', keys[1], keys[2])
+  local rec, own, d = got[1], own_read(got[2]), args[1]
+  local side, r, s = d:sub(1, 1), d:sub(2, 2), d:sub(3, 3)
+  local head, legs, tail = ('1 %016d %s '):format(args[8], d:sub(4, 4)), {['0'] = ABSENT, ['1'] = ABSENT}, args[10]
+  if rec then
+    head = rec:sub(1, 21)
+    legs, tail = ev_legs(rec)
+  end
+  local leg = legs[side]
+  if not newer(leg, args, s) then return token(leg) == args[2] and 'K 0' or 'S' end
+  local gen, lowered = args[4] + 0, lower(own, leg)
+  local lease, stick = s == FLIGHT and now + args[5] or now, args[7] == '0' and 0 or now + args[7]
+  local holds = false
+  if r == '0' and not (own and own.gen > gen) then
+    if not own or own.gen < gen then own = {side = side, gen = gen, open = 0, lease = 0, stick = 0} end
+    if stick > own.stick then own.stick = stick end
+    if s == FLIGHT then
+      holds, own.open = true, own.open + 1
+      if lease > own.lease then own.lease = lease end
+    end
+    lowered = true
+  end
+  if lowered then own_write(keys[2], now, own.side, own.gen, own.open, own.lease, own.stick) end
+  legs[side] = leg_text(s, r, holds and '1' or '0', args[2], args[3] + 0, gen, lease, args[6])
+  ev_write(keys[1], head, legs, tail, args[9])
+  return 'K 1'
+end
+
+-- KEYS incarnation. ARGV a random word. The text "<random> <no claims until> <run id> <new|restarted>", and ms
+-- until claims are let through.
+local function incarnation(keys, args)
+  local now, run = clock(), string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local have = redis.call('GET', keys[1])
+  if not have or have:match('^%x+ %d+ (%x+)') ~= run then
+    have = ('%s %016d %s %s'):format(args[1], now + 2000000, run, have and 'restarted' or 'new')
+    redis.call('SET', keys[1], have)
+  end
+  return {have, left(have:sub(34, 49) + 0, now)}
+end
+
+-- KEYS mode, percentage, good. People SET the first two: any type must be readable.
+local function control_get(keys)
+  local ret = {}
+  for i, key in ipairs(keys) do
+    local v = redis.pcall('GET', key)
+    if type(v) == 'table' then v = '(a ' .. redis.call('TYPE', key).ok .. ')' end
+    ret[i] = v
+  end
+  return ret
+end
+
+local function epoch_of(key)
+  local good = redis.pcall('GET', key)
+  return type(good) == 'string' and string.match(good, '^(%d+) %a[%a_]* %d+$') or '0'
+end
+
+-- KEYS mode, percentage, good, audit. ARGV expected epoch, mode, percentage or '' (raw values stay), ppm, from
+-- mode, from ppm, actor, reason, evidence, a word of this call.
+local function control_set(keys, args)
+  local at = args[1] + 0
+  if epoch_of(keys[3]) + 0 ~= at then
+    -- Perhaps it was this very call, and its answer was lost.
+    for _, entry in ipairs(redis.call('XRANGE', keys[4], ('%d-1'):format(at), '+', 'COUNT', 1)) do
+      if entry[2][2] == args[10] then return string.match(entry[1], '^%d+') end
+    end
+    return 'S'
+  end
+  local last = redis.call('XREVRANGE', keys[4], '+', '-', 'COUNT', 1)[1]
+  last = last and string.match(last[1], '^%d+') + 0 or 0
+  local epoch = ('%d'):format((last > at and last or at) + 1)
+  redis.call('XADD', keys[4], 'MAXLEN', '~', 100000, epoch .. '-0', 'call', args[10], 'at', ('%d'):format(clock()),
+       'actor', args[7], 'from', args[5], 'to', args[2], 'from_ppm', args[6], 'ppm', args[4],
+       'reason', args[8], 'evidence', args[9])
+  if args[3] ~= '' then
+    redis.call('SET', keys[1], args[2])
+    redis.call('SET', keys[2], args[3])
+  end
+  redis.call('SET', keys[3], epoch .. ' ' .. args[2] .. ' ' .. args[4])
+  return epoch
+end
+
+local function register(name, callback, flags)
+  redis.register_function{function_name = 'pointsman_' .. name .. '_' .. VERSION, callback = callback, flags = flags}
+end
+register('claim', claim, {})
+register('renew', renew, {'allow-oom'})
+register('finish', finish, {'allow-oom'})
+register('release', release, {'allow-oom'})
+register('settle', settle, {'allow-oom'})
+register('look', look, {'no-writes'})
+register('assert', put_back, {'allow-oom'})
+register('incarnation', incarnation, {'allow-oom'})
+register('control_get', control_get, {'no-writes'})
+register('control_set', control_set, {'allow-oom'})
