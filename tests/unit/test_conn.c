@@ -345,6 +345,37 @@ static void a_body_must_bring_64_kib_in_ten_seconds(void **state) {
     rig_stop(&r);
 }
 
+static void a_body_slower_than_the_deadline_is_taken_all_the_same(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    const char *event = rig_event("slow", 1);
+    sender_send(&r, s, event, strlen(event) - 5);
+    RIG_UNTIL(&r, r.proxy->deliveries == 1);
+    rig_advance(&r, 9100000);
+    assert_int_equal(buf_len(&s->got), 0);
+    sender_says(&r, s, event + strlen(event) - 5);
+    rig_expect(&r, s, 200, "ok");
+    rig_stop(&r);
+}
+
+static void draining_ends_idle_connections_and_finishes_the_others(void **state) {
+    (void)state;
+    struct rig r;
+    rig_start(&r, &plain);
+    struct sender *busy = rig_post(&r, "drain", 1), *idle = rig_sender(&r);
+    RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
+    worker_tell_drain(r.worker);
+    RIG_UNTIL(&r, idle->eof);
+    assert_false(busy->eof);
+    stub_says(&r.stubs[SIDE_LEGACY], OK_ANSWER);
+    struct http_head head = rig_expect(&r, busy, 200, "ok");
+    assert_header(&head, "connection", "close");
+    RIG_UNTIL(&r, busy->eof);
+    rig_stop(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_may_come_byte_by_byte),
@@ -362,6 +393,8 @@ int main(void) {
         cmocka_unit_test(an_idle_connection_is_closed_without_a_word),
         cmocka_unit_test(a_slow_head_is_408),
         cmocka_unit_test(a_body_must_bring_64_kib_in_ten_seconds),
+        cmocka_unit_test(a_body_slower_than_the_deadline_is_taken_all_the_same),
+        cmocka_unit_test(draining_ends_idle_connections_and_finishes_the_others),
     };
     return cmocka_run_group_tests(tests, rig_clock_on, rig_clock_off);
 }
