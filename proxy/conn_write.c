@@ -148,9 +148,12 @@ bool conn_stream(struct conn *c, struct slice piece) {
 }
 
 void conn_stream_end(struct conn *c, bool complete) {
-    if (!complete || (c->chunked && !buf_puts(&c->out, "0\r\n\r\n"))) {
-        conn_close(
-            c, CONN_END_BROKEN); /* cut off visibly: never forwarded as complete (RFC 9112 §8) */
+    bool ok = !complete || !c->chunked || buf_puts(&c->out, "0\r\n\r\n");
+    if (!complete || !ok) {
+        /* Cut off visibly, never passed on as complete (RFC 9112 §8); what is there goes out first.
+         */
+        if (write_out(c, (struct slice){0}))
+            conn_close(c, CONN_END_BROKEN);
         return;
     }
     c->ended = true;
