@@ -47,13 +47,13 @@ static void reap(void *arg) {
 void conn_close(struct conn *c, enum conn_end why) {
     if (c->state == CONN_CLOSED)
         return;
-    c->why = why;
     conn_enter(c, CONN_CLOSED);
     watch_stop(&c->watch);
     c->io.ops->close(&c->io);
     LIST_REMOVE(c, entry);
     atomic_fetch_sub(&c->worker->proxy->connections, 1);
     metrics_add(c->worker->metrics, METRIC_CONNECTIONS, 0, 0, 0, -1);
+    metrics_add(c->worker->metrics, METRIC_CLOSED, why, 0, 0, 1);
     struct delivery *d = c->delivery;
     c->delivery = NULL;
     task_cancel(c->worker->loop, &c->resume);

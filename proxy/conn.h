@@ -27,11 +27,12 @@ enum conn_end {
     CONN_END_SENDER = 0, /* closed or reset by the sender */
     CONN_END_REPLIED,    /* the last reply asked for it */
     CONN_END_IDLE,
-    CONN_END_SLOW,
     CONN_END_BROKEN, /* a reply could not be completed */
     CONN_END_MEMORY,
     CONN_END_STOP,
+    CONN_ENDS
 };
+extern const char *const conn_end_names[CONN_ENDS];
 
 struct conn {
     enum conn_state state;
@@ -60,8 +61,7 @@ struct conn {
     bool to_head; /* the request was HEAD: its answer has no body */
     bool chunked;
     bool until_close;
-    bool ended;        /* nothing more will be added */
-    enum conn_end why; /* of CLOSED */
+    bool ended; /* nothing more will be added */
     LIST_ENTRY(conn) entry;
 };
 

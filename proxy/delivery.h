@@ -115,7 +115,6 @@ struct delivery {
     struct timer deadline;
     enum store_result claimed;
     enum side owner; /* SIDE_NONE until the claim is granted */
-    bool fell_back;
     struct leg legs[SIDES];
 
     uint64_t at_us[STEP_COUNT]; /* when each step ended; 0: it did not */

@@ -233,7 +233,6 @@ static bool falls_back(struct delivery *d, const struct leg *leg) {
 
 static void fall_back(struct delivery *d) {
     metrics_add(d->worker->metrics, METRIC_FALLBACKS, 0, 0, 0, 1);
-    d->fell_back = true;
     d->owner = SIDE_NONE;
     d->decision.side = SIDE_LEGACY;
     d->decision.absolute = true;

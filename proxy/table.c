@@ -6,6 +6,8 @@
 #include <pointsman/steps.h>
 #include <pointsman/store.h>
 
+#include "conn.h"
+
 const char *const step_names[STEP_COUNT] = {
 #define STEP(id, name, what) name,
     STEPS(STEP)
@@ -16,6 +18,9 @@ const char *const step_texts[STEP_COUNT] = {
     STEPS(STEP)
 #undef STEP
 };
+
+const char *const conn_end_names[CONN_ENDS] = {"sender", "replied", "idle",
+                                               "broken", "memory",  "stop"};
 
 const struct answer_row answers[ANSWER_COUNT] = {
 #define ANSWER(id, name, status, title, retry) {name, status, title, retry},
@@ -81,6 +86,10 @@ const struct metric_def metric_defs[METRICS_COUNT] = {
                         "Attempts of a run that ended without stopping, settled at start.",
                         METRIC_COUNTER,
                         {OUTCOME}},
+    [METRIC_CLOSED] = {"pointsman_connections_closed_total",
+                       "Connections of senders that ended, by why.",
+                       METRIC_COUNTER,
+                       {{"why", conn_end_names, CONN_ENDS}}},
     [METRIC_CONNECTIONS] = {"pointsman_connections",
                             "Open connections of senders.",
                             METRIC_GAUGE,

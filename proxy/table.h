@@ -56,6 +56,7 @@ enum metric {
     METRIC_PAUSED,
     METRIC_IN_DOUBT,      /* backend */
     METRIC_SETTLED,       /* outcome: by the boot after a crash */
+    METRIC_CLOSED,        /* why */
     METRIC_CONNECTIONS,   /* gauge */
     METRIC_IN_FLIGHT,     /* gauge */
     METRIC_ATTEMPTS_OPEN, /* gauge: backend, role */
