@@ -119,23 +119,23 @@ static void put_comma(struct jsonw *w) {
     w->comma = true;
 }
 
-static void put_open(struct jsonw *w, char bracket) {
-    put_char(w, bracket);
+static void put_open(struct jsonw *w) {
+    put_char(w, '{');
     w->comma = false;
 }
 
-static void put_close(struct jsonw *w, char bracket) {
-    put_char(w, bracket);
+static void put_close(struct jsonw *w) {
+    put_char(w, '}');
     w->comma = true;
 }
 
 void jsonw_begin(struct jsonw *w, struct buf *out) {
     *w = (struct jsonw){.out = out};
-    put_open(w, '{');
+    put_open(w);
 }
 
 void jsonw_end(struct jsonw *w) {
-    put_close(w, '}');
+    put_close(w);
 }
 
 void jsonw_key(struct jsonw *w, const char *key) {
@@ -156,14 +156,6 @@ void jsonw_strz(struct jsonw *w, const char *key, const char *value) {
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t value) {
     jsonw_key(w, key);
     if (!buf_put_u64(w->out, value))
-        w->failed = true;
-}
-
-void jsonw_i64(struct jsonw *w, const char *key, int64_t value) {
-    jsonw_key(w, key);
-    if (value < 0)
-        put_char(w, '-');
-    if (!buf_put_u64(w->out, value < 0 ? 0 - (uint64_t)value : (uint64_t)value))
         w->failed = true;
 }
 
@@ -202,36 +194,13 @@ void jsonw_f64(struct jsonw *w, const char *key, double value, int decimals) {
         w->failed = true;
 }
 
-void jsonw_bool(struct jsonw *w, const char *key, bool value) {
-    jsonw_raw(w, key, value ? slice_of("true") : slice_of("false"));
-}
-
 void jsonw_object(struct jsonw *w, const char *key) {
     jsonw_key(w, key);
-    put_open(w, '{');
-}
-
-void jsonw_array(struct jsonw *w, const char *key) {
-    jsonw_key(w, key);
-    put_open(w, '[');
-}
-
-void jsonw_item(struct jsonw *w, struct slice value) {
-    put_comma(w);
-    put_value(w, value);
-}
-
-void jsonw_item_object(struct jsonw *w) {
-    put_comma(w);
-    put_open(w, '{');
+    put_open(w);
 }
 
 void jsonw_close(struct jsonw *w) {
-    put_close(w, '}');
-}
-
-void jsonw_close_array(struct jsonw *w) {
-    put_close(w, ']');
+    put_close(w);
 }
 
 void jsonw_raw(struct jsonw *w, const char *key, struct slice json) {

@@ -95,12 +95,6 @@ void metrics_add(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, u
     add_to(s, find_cell(s->owner, def, a, b, c), n);
 }
 
-void metrics_set(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
-                 int64_t value) {
-    atomic_store_explicit(&s->cells[find_cell(s->owner, def, a, b, c)], value,
-                          memory_order_relaxed);
-}
-
 /* The first bucket whose bound is not below us. */
 static size_t find_bucket(uint64_t us) {
     size_t low = 0, high = METRICS_BOUNDS;

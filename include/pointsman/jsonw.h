@@ -1,4 +1,4 @@
-/* Writes one JSON object or array into a buffer, escaping as RFC 8259 and replacing bytes that are
+/* Writes one JSON object into a buffer, escaping as RFC 8259 and replacing bytes that are
  * not UTF-8 by U+FFFD. For hot paths and logs; what is read by people's API uses jansson. Layer:
  * base. */
 #ifndef POINTSMAN_JSONW_H
@@ -22,15 +22,9 @@ void jsonw_key(struct jsonw *w, const char *key);
 void jsonw_str(struct jsonw *w, const char *key, struct slice value); /* absent slice: null */
 void jsonw_strz(struct jsonw *w, const char *key, const char *value); /* NULL: null */
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t value);
-void jsonw_i64(struct jsonw *w, const char *key, int64_t value);
 void jsonw_f64(struct jsonw *w, const char *key, double value, int decimals);
-void jsonw_bool(struct jsonw *w, const char *key, bool value);
 void jsonw_object(struct jsonw *w, const char *key); /* opens; close with jsonw_close */
-void jsonw_array(struct jsonw *w, const char *key);
-void jsonw_item(struct jsonw *w, struct slice value); /* string element of an array */
-void jsonw_item_object(struct jsonw *w);              /* object element: opens */
-void jsonw_close(struct jsonw *w);                    /* } */
-void jsonw_close_array(struct jsonw *w);              /* ] */
+void jsonw_close(struct jsonw *w);                   /* } */
 void jsonw_raw(struct jsonw *w, const char *key, struct slice json);
 
 #endif

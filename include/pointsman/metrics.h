@@ -35,8 +35,6 @@ MUST_CHECK struct metrics_slab *metrics_slab(struct metrics *m); /* freed with m
 /* Index in defs, then label indices (0 where a metric has fewer labels). */
 void metrics_add(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
                  int64_t n);
-void metrics_set(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
-                 int64_t value);
 void metrics_observe_us(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
                         uint64_t us);
 

@@ -26,22 +26,18 @@ static void commas_stand_between_members_only(void **state) {
     jsonw_begin(&w, &b);
     jsonw_object(&w, "empty");
     jsonw_close(&w);
-    jsonw_array(&w, "list");
-    jsonw_item(&w, slice_of("a"));
-    jsonw_item_object(&w);
-    jsonw_bool(&w, "yes", true);
+    jsonw_object(&w, "full");
+    jsonw_u64(&w, "one", 1);
+    jsonw_object(&w, "inner");
     jsonw_close(&w);
-    jsonw_item_object(&w);
-    jsonw_bool(&w, "yes", false);
+    jsonw_str(&w, "absent", slice(NULL, 0));
     jsonw_close(&w);
-    jsonw_item(&w, slice(NULL, 0));
-    jsonw_close_array(&w);
     jsonw_raw(&w, "raw", slice_of("[1,2]"));
     jsonw_strz(&w, "none", NULL);
     jsonw_strz(&w, "blank", "");
     jsonw_end(&w);
     assert_false(w.failed);
-    assert_text(&b, "{\"empty\":{},\"list\":[\"a\",{\"yes\":true},{\"yes\":false},null],"
+    assert_text(&b, "{\"empty\":{},\"full\":{\"one\":1,\"inner\":{},\"absent\":null},"
                     "\"raw\":[1,2],\"none\":null,\"blank\":\"\"}");
     buf_free(&b);
 }
@@ -54,11 +50,8 @@ static void integers_keep_their_limits(void **state) {
     jsonw_begin(&w, &b);
     jsonw_u64(&w, "a", 0);
     jsonw_u64(&w, "b", UINT64_MAX);
-    jsonw_i64(&w, "c", INT64_MIN);
-    jsonw_i64(&w, "d", INT64_MAX);
     jsonw_end(&w);
-    assert_text(&b, "{\"a\":0,\"b\":18446744073709551615,\"c\":-9223372036854775808,"
-                    "\"d\":9223372036854775807}");
+    assert_text(&b, "{\"a\":0,\"b\":18446744073709551615}");
     buf_free(&b);
 }
 

@@ -62,7 +62,7 @@ static void every_label_combination_has_a_number_of_its_own(void **state) {
             for (unsigned c = 0; c < 2; c++)
                 metrics_add(slab, LABELLED, a, b, c, ++n);
     metrics_add(slab, PLAIN, 0, 0, 0, 100);
-    metrics_set(slab, LEVEL, 0, 0, 0, 200);
+    metrics_add(slab, LEVEL, 0, 0, 0, 200);
     n = 0;
     for (unsigned a = 0; a < 2; a++)
         for (unsigned b = 0; b < 3; b++)
@@ -80,7 +80,7 @@ static void *count_much(void *arg) {
     struct metrics_slab *own = metrics_slab(metrics);
     if (!own)
         abort();
-    metrics_set(own, LEVEL, 1, 0, 0, -5);
+    metrics_add(own, LEVEL, 1, 0, 0, -5);
     for (int i = 0; i < ROUNDS; i++) {
         metrics_add(own, PLAIN, 0, 0, 0, 1);
         metrics_observe_us(own, LATENCY, 0, 0, 0, 100);
@@ -155,7 +155,7 @@ static void the_text_is_what_prometheus_reads(void **state) {
     (void)state;
     metrics_add(slab, PLAIN, 0, 0, 0, 3);
     metrics_add(slab, LABELLED, 1, 2, 1, 4);
-    metrics_set(slab, LEVEL, 0, 0, 0, -7);
+    metrics_add(slab, LEVEL, 0, 0, 0, -7);
     metrics_observe_us(slab, STEPS, 1, 0, 0, 12);
     metrics_observe_us(slab, STEPS, 1, 0, 0, 1500000);
     metrics_observe_us(slab, STEPS, 1, 0, 0, 200000000);
