@@ -5,15 +5,21 @@
 
 #define LOOK_US 100000 /* a shorter absence shows in no answer to a sender */
 
-static void tell_presence(const struct store_state *was, const struct store_state *now,
-                          bool was_up) {
-    if (was->up && !now->up)
-        log_say(was_up ? LOG_ERROR : LOG_WARN, "store away", "%s", now->problem);
+static bool answers_calls(const struct store_state *s) {
+    return s->up || s->held;
+}
+
+/* `ever`: it answered before; a store that is not there yet at the start is no alarm. */
+static void tell_presence(const struct store_state *was, const struct store_state *now, bool ever) {
+    if (answers_calls(was) && !answers_calls(now))
+        log_say(ever ? LOG_ERROR : LOG_WARN, "store away", "%s", now->problem);
     if (!was->local && now->local)
         log_say(LOG_WARN, "store local",
                 "this instance claims alone: others may forward the same event (when_down: local)");
-    if (!was->up && now->up)
-        log_say(LOG_INFO, "store back", "claims are granted again");
+    if (!answers_calls(was) && answers_calls(now))
+        log_say(LOG_INFO, "store back", "it answers again");
+    if (!was->held && now->held)
+        log_say(LOG_WARN, "store held", "%s", now->problem);
 }
 
 /* What was promised may not hold for these (DESIGN §1.2). */
@@ -35,9 +41,9 @@ static void look(void *arg) {
     struct store_state now;
     store_state(w->store, &now);
     tell_losses(&w->last, &now);
-    tell_presence(&w->last, &now, w->was_up);
+    tell_presence(&w->last, &now, w->ever_there);
     w->last = now;
-    w->was_up |= now.up;
+    w->ever_there |= answers_calls(&now);
     timer_set(w->loop, &w->look, LOOK_US);
 }
 

@@ -13,7 +13,7 @@ struct store_watch {
     struct loop *loop;
     struct timer look;
     struct store_state last;
-    bool was_up; /* at least once: a start is no alarm */
+    bool ever_there; /* it answered at least once */
 };
 
 void store_watch_start(struct store_watch *w, struct store *store, struct loop *loop);

@@ -71,6 +71,7 @@ void redis_shared_state(struct redis_shared *s, struct store_state *ret) {
     pthread_mutex_lock(&s->lock);
     bool held = now_us < s->hold_end_us;
     ret->up = s->ready && !held && !s->problem[0];
+    ret->held = s->ready && held && !s->problem[0];
     ret->forgot = s->forgot;
     ret->lost = s->lost;
     ret->published = s->published;

@@ -32,8 +32,10 @@ void store_client_free(struct store_client *client);
 
 /* What status, readiness and metrics show; any thread. */
 struct store_state {
-    bool up;         /* the last call or ping was answered, claims are not held */
-    bool local;      /* when_down: local is in effect */
+    bool up;    /* the last call or ping was answered, claims are not held */
+    bool held;  /* not up, but it answers: it forgot or is new, and claims wait for what instances
+                   know */
+    bool local; /* when_down: local is in effect */
     uint64_t lost;   /* records that were put back or could not be known after the store forgot */
     uint64_t forgot; /* times the store was found to have forgotten */
     uint64_t published; /* local records put into the store on its return */
