@@ -152,11 +152,13 @@ static void close_idle(struct pool *pool) {
         backend_conn_close(LIST_FIRST(&pool->idle));
 }
 
-void pool_retarget(struct pool *pool, struct target *target, uint64_t idle_us) {
+void pool_retarget(struct pool *pool, struct target *target, uint64_t idle_us,
+                   struct http_limits limits) {
     close_idle(pool);
     target_unref(pool->target);
     pool->target = target;
     pool->idle_us = idle_us;
+    pool->limits = limits;
     pool->generation++;
 }
 

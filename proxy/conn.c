@@ -83,6 +83,11 @@ static void refuse(struct conn *c, const struct http_problem *problem) {
     answer_early(c, ANSWER_HTTP, problem->status, problem->detail, true);
 }
 
+/* A head, what may be pipelined behind it, and one read; by the limits of now. */
+static size_t in_max(const struct worker *w) {
+    return w->rules->conf->limit_headers + PIPELINE_MAX + SCRATCH_LEN;
+}
+
 /* Bytes used of the head; 0: it is not complete or was refused. */
 static size_t take_head(struct conn *c, const char *data, size_t len) {
     const struct conf *conf = c->worker->rules->conf;
@@ -91,6 +96,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     struct http_problem problem;
     if (c->seen == 0) {
         c->started_us = loop_now_us(c->worker->loop);
+        c->in.max = in_max(c->worker);
         timer_set(c->worker->loop, &c->timer, HEAD_US);
     }
     switch (http_parse_request(data, len, c->seen, &limits, &head, &problem)) {
@@ -221,6 +227,7 @@ static void consume_waiting(struct conn *c) {
     consume(c, buf_at(&held), buf_len(&held), &rest);
     if (rest.len) {
         buf_consume(&held, buf_len(&held) - rest.len);
+        held.max = c->in.max;
         c->in = held;
     } else {
         buf_free(&held);
@@ -370,7 +377,7 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) 
     if (getnameinfo((const struct sockaddr *)from, sizeof *from, c->peer, sizeof c->peer, NULL, 0,
                     NI_NUMERICHOST) != 0)
         memcpy(c->peer, "unknown", sizeof "unknown");
-    buf_init(&c->in, w->rules->conf->limit_headers + PIPELINE_MAX + SCRATCH_LEN);
+    buf_init(&c->in, in_max(w));
     buf_init(&c->out, CONN_OUT_MAX);
     watch_init(&c->watch, w->loop, fd, ready, c);
     timer_init(&c->timer, timed_out, c);

@@ -38,8 +38,10 @@ struct pool {
 };
 void pool_init(struct pool *pool, struct loop *loop, struct target *target, uint64_t idle_us,
                struct http_limits limits, char *scratch, size_t scratch_len);
-/* Other address or idle time from now on; idle connections are closed. Takes the reference. */
-void pool_retarget(struct pool *pool, struct target *target, uint64_t idle_us);
+/* Other address, idle time and limits from now on; idle connections are closed. Takes the
+ * reference. */
+void pool_retarget(struct pool *pool, struct target *target, uint64_t idle_us,
+                   struct http_limits limits);
 /* No exchange may be under way. */
 void pool_clear(struct pool *pool);
 

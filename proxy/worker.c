@@ -54,14 +54,17 @@ void rules_unref(struct rules *r) {
     free(r);
 }
 
+static struct http_limits answer_limits(const struct conf *conf) {
+    return (struct http_limits){conf->limit_headers, 0, conf->limit_header_count};
+}
+
 static void make_pools(struct worker *w) {
     const struct conf *conf = w->rules->conf;
-    struct http_limits limits = {conf->limit_headers, 0, conf->limit_header_count};
     for (int side = 0; side < SIDES; side++)
         for (int role = 0; role < ROLES; role++)
             pool_init(&w->pools[side][role], w->loop, target_ref(w->rules->targets[side]),
-                      (uint64_t)conf->backends[side].idle_ms * 1000, limits, w->backend_scratch,
-                      SCRATCH_LEN);
+                      (uint64_t)conf->backends[side].idle_ms * 1000, answer_limits(conf),
+                      w->backend_scratch, SCRATCH_LEN);
 }
 
 static void set_control(struct worker *w, const struct control *control) {
@@ -170,7 +173,8 @@ static void take_rules(struct message *message) {
     for (int side = 0; side < SIDES; side++)
         for (int role = 0; role < ROLES; role++)
             pool_retarget(&w->pools[side][role], target_ref(w->rules->targets[side]),
-                          (uint64_t)w->rules->conf->backends[side].idle_ms * 1000);
+                          (uint64_t)w->rules->conf->backends[side].idle_ms * 1000,
+                          answer_limits(w->rules->conf));
     free(m);
 }
 

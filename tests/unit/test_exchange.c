@@ -269,6 +269,24 @@ static void a_head_over_the_limit_is_garbage(void **state) {
     play(&c, 100);
 }
 
+static void new_limits_count_from_the_next_exchange(void **state) {
+    (void)state;
+    static char script[1024] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: ";
+    struct fixture f;
+    size_t at = strlen(script);
+    memset(script + at, 'a', 600);
+    memcpy(script + at + 600, "\r\n\r\n", 5);
+    start(&f);
+    f.backend.script = script;
+    f.backend.len = strlen(script);
+    run(&f);
+    assert_int_equal(f.end, EXCHANGE_COMPLETE);
+    pool_retarget(&f.pool, target_ref(f.pool.target), 5000000, (struct http_limits){512, 0, 20});
+    run(&f);
+    assert_int_equal(f.end, EXCHANGE_GARBAGE);
+    stop(&f);
+}
+
 static void a_kept_connection_is_used_again(void **state) {
     (void)state;
     struct fixture f;
@@ -368,6 +386,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_ends_as_it_must_whole_and_byte_by_byte),
         cmocka_unit_test(a_head_over_the_limit_is_garbage),
+        cmocka_unit_test(new_limits_count_from_the_next_exchange),
         cmocka_unit_test(a_kept_connection_is_used_again),
         cmocka_unit_test(a_connection_closed_while_idle_is_not_used),
         cmocka_unit_test(what_may_not_be_sent_is_unsent),
