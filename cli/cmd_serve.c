@@ -91,7 +91,7 @@ static bool start(struct serving *s, struct err *err) {
         err_set(err, "no event loop: %s", strerror(errno));
         return false;
     }
-    s->proxy = proxy_start(s->conf, s->store, s->loop, err);
+    s->proxy = proxy_start(s->conf, s->store, NULL, s->loop, err);
     if (!s->proxy)
         return false;
     s->admin = admin_start(s->proxy, s->loop, s->conf, err);

@@ -109,14 +109,15 @@ static bool make(struct proxy *p, struct conf *conf, struct err *err) {
     return true;
 }
 
-struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop,
-                          struct err *err) {
+struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal *journal,
+                          struct loop *loop, struct err *err) {
     struct proxy *p = calloc(1, sizeof *p);
     if (!p) {
         err_set(err, "no memory to start");
         return NULL;
     }
     p->store = store;
+    p->journal = journal;
     p->loop = loop;
     if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) ||
         !bind_listeners(p, err))
@@ -201,6 +202,12 @@ struct store *proxy_store(const struct proxy *p) {
 }
 struct store_client *proxy_store_client(const struct proxy *p) {
     return p->client;
+}
+struct journal *proxy_journal(const struct proxy *p) {
+    return p->journal;
+}
+struct journal_client *proxy_journal_client(const struct proxy *p) {
+    return p->journal_client;
 }
 struct metrics *proxy_metrics(const struct proxy *p) {
     return p->metrics;

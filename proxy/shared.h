@@ -22,6 +22,8 @@ struct rules;
 
 struct proxy {
     struct store *store;
+    struct journal *journal;
+    struct journal_client *journal_client; /* on `loop` */
     struct loop *loop; /* the admin thread's */
     struct store_client *client;
     struct metrics *metrics;

@@ -14,12 +14,12 @@
 
 /* X-Hub-Signature-256 … of other senders follow with their issue. */
 enum provider { PROVIDER_GITHUB = 0, PROVIDERS };
-enum reply_kind { REPLY_BACKEND = 0, REPLY_SUMMARY };
+enum reply_kind { REPLY_BACKEND = 0, REPLY_SUMMARY, REPLY_ACCEPTED };
 enum rollout_key { KEY_ENTITY = 0, KEY_REPOSITORY, KEY_OWNER, KEY_EVENT };
 enum bucket_kind { BUCKET_XXH3 = 0, BUCKET_MODULO };
 enum sticky_kind { STICKY_DURATION = 0, STICKY_IN_FLIGHT, STICKY_CLOSED };
 enum store_kind { STORE_EMBEDDED = 0, STORE_REDIS };
-enum when_down { WHEN_DOWN_LOCAL = 0, WHEN_DOWN_REFUSE };
+enum when_down { WHEN_DOWN_HOLD = 0, WHEN_DOWN_LOCAL, WHEN_DOWN_REFUSE };
 
 struct conf_address { /* numeric IPv4 or [IPv6] and port, for listeners */
     char *text;       /* as written */
@@ -78,7 +78,11 @@ struct conf_source {
     bool event_id_with_hook;
     uint32_t deadline_ms; /* the sender hangs up after it */
     enum reply_kind reply;
+    bool queues;  /* on_failure: queue */
+    bool ordered; /* order: entity */
 };
+
+#define RETRY_STEPS_MAX 32
 
 struct conf {
     _Atomic int refs;
@@ -115,6 +119,20 @@ struct conf {
 
     struct conf_source *sources;
     size_t source_count;
+
+    uint32_t *ladder_ms; /* before the second try, the third … */
+    size_t ladder_count; /* 1..RETRY_STEPS_MAX */
+    uint32_t retry_jitter_ppm;
+    uint32_t retry_budget_ppm; /* of live traffic */
+    uint32_t breaker_failures; /* in a row */
+    uint32_t breaker_rate_ppm; /* of failures within the window … */
+    uint32_t breaker_window_ms;
+    uint32_t breaker_samples; /* … once so many attempts ended in it */
+    uint32_t breaker_open_ms;
+    uint32_t breaker_probes;
+    bool rollback_on_new_down;
+    uint64_t journal_max_bytes;
+    uint64_t journal_keep_ms;
 
     uint64_t limit_body; /* bytes */
     uint64_t limit_in_flight;

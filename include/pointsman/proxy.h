@@ -8,6 +8,7 @@
 #include <pointsman/conf.h>
 #include <pointsman/domain.h>
 #include <pointsman/err.h>
+#include <pointsman/journal.h>
 #include <pointsman/loop.h>
 #include <pointsman/metrics.h>
 #include <pointsman/router.h>
@@ -18,8 +19,8 @@ struct proxy;
 /* Binds the listeners, settles what the last run left open, starts workers, probes and steering.
  * Steering and probes run on `loop` (the admin thread's, not running yet or this thread's own).
  * Takes its own reference of conf. */
-MUST_CHECK struct proxy *proxy_start(struct conf *conf, struct store *store, struct loop *loop,
-                                     struct err *err);
+MUST_CHECK struct proxy *proxy_start(struct conf *conf, struct store *store,
+                                     struct journal *journal, struct loop *loop, struct err *err);
 /* Readiness off, listeners closed, idle connections closed; what is in flight may finish. Any
  * thread. */
 void proxy_drain(struct proxy *proxy);
@@ -36,6 +37,8 @@ void proxy_reload(struct proxy *proxy, struct conf *conf);
 const struct conf *proxy_conf(const struct proxy *proxy);
 struct store *proxy_store(const struct proxy *proxy);
 struct store_client *proxy_store_client(const struct proxy *proxy);
+struct journal *proxy_journal(const struct proxy *proxy);
+struct journal_client *proxy_journal_client(const struct proxy *proxy);
 struct metrics *proxy_metrics(const struct proxy *proxy);
 uint64_t proxy_started_wall_us(const struct proxy *proxy);
 
@@ -45,6 +48,8 @@ bool proxy_is_ready(struct proxy *proxy, struct err *err);
 struct backend_state {
     enum health health;
     char reason[160]; /* why that health, for people */
+    enum breaker_state breaker;
+    char breaker_reason[160]; /* of its last change; empty: none yet */
     uint32_t in_flight;
     uint64_t outcomes[OUTCOMES]; /* of owner legs */
     uint64_t shadow_outcomes[OUTCOMES];

@@ -138,6 +138,63 @@ uint32_t bucket_of(struct slice key, const char *salt);
 /* Of a complete final head with this status. */
 enum outcome outcome_of_status(const struct conf_backend *backend, unsigned status);
 
+/* ---- retry: when, and how many ---- */
+
+/* The pause after the `tries`-th try that did not succeed (1..): the ladder's step, ± jitter drawn
+ * from `random`, lengthened to what the backend asked (retry_after_ms, 0: nothing) but at most to
+ * twice the step. False: the ladder is at its end. */
+MUST_CHECK bool retry_pause_ms(const struct conf *conf, uint32_t tries, uint64_t retry_after_ms,
+                               uint64_t random, uint64_t *ret_ms);
+/* Retry-After (RFC 9110 §10.2.3): seconds or an HTTP date. False: neither. Passed dates are 0; at
+ * most a day. */
+MUST_CHECK bool retry_after_parse(struct slice value, uint64_t wall_us, uint64_t *ret_ms);
+
+/* Retries are a share of live traffic, never under RETRY_FLOOR a second; what is not used within
+ * RETRY_SAVE_MS is lost. */
+#define RETRY_FLOOR   10
+#define RETRY_SAVE_MS 10000
+struct retry_budget {
+    uint64_t at_us;      /* 0: never used */
+    double tokens;       /* saved by live traffic, and … */
+    double floor_tokens; /* … by time */
+};
+void retry_budget_live(struct retry_budget *b, const struct conf *conf, uint64_t now_us);
+/* Takes up to `want`; returns how many may be tried. */
+uint32_t retry_budget_take(struct retry_budget *b, const struct conf *conf, uint64_t now_us,
+                           uint32_t want);
+void retry_budget_give_back(struct retry_budget *b, uint32_t unused);
+
+/* ---- breaker: is a backend worth trying? ---- */
+
+enum breaker_state { BREAKER_CLOSED = 0, BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_STATES };
+extern const char *const breaker_state_names[BREAKER_STATES]; /* closed, open, half_open */
+
+#define BREAKER_SLOTS 10 /* pieces of the window */
+struct breaker {         /* zeroed: closed */
+    enum breaker_state state;
+    uint64_t since_us;
+    uint32_t failed_in_row;
+    uint32_t probes_out, probes_good; /* of HALF_OPEN */
+    struct {
+        uint64_t number; /* which piece of time */
+        uint32_t ended, failed;
+    } slots[BREAKER_SLOTS];
+    char reason[160]; /* of the last change, for people */
+};
+/* What entering gives: pass it on to breaker_left. */
+enum breaker_pass { PASS_REFUSED = 0, PASS_FREE, PASS_PROBE };
+/* Would an attempt be let through now? Changes nothing. */
+bool breaker_admits(const struct breaker *b, const struct conf *conf, uint64_t now_us);
+MUST_CHECK enum breaker_pass breaker_enter(struct breaker *b, const struct conf *conf,
+                                           uint64_t now_us);
+/* The attempt ended. DONE and REJECTED are good, all else fails; an attempt let through before the
+ * breaker opened does not count against a later state. True: it opened by this (also from
+ * HALF_OPEN). */
+bool breaker_left(struct breaker *b, const struct conf *conf, uint64_t now_us,
+                  enum breaker_pass pass, uint64_t entered_us, enum outcome outcome);
+/* The attempt was given up before it said anything of the backend. */
+void breaker_void(struct breaker *b, enum breaker_pass pass);
+
 POINTSMAN_END
 
 #endif

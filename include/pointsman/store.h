@@ -30,6 +30,9 @@ MUST_CHECK struct store_client *store_client_new(struct store *store, struct loo
 /* Open calls are answered STORE_AWAY first. */
 void store_client_free(struct store_client *client);
 
+/* Whether a claim has a chance now; any thread, no lock, from one moment ago. */
+bool store_is_up(const struct store *store);
+
 /* What status, readiness and metrics show; any thread. */
 struct store_state {
     bool up;    /* the last call or ping was answered, claims are not held */
@@ -99,7 +102,8 @@ struct store_claim {
     bool absolute;
     bool shadow;
     bool idempotent[SIDES]; /* a leg in doubt at this side may be taken over */
-    struct token token;     /* of both legs; unique per claim */
+    bool on_disk;       /* the event is in this instance's journal: who asks meanwhile is told */
+    struct token token; /* of both legs; unique per claim */
     uint64_t lease_ms;
     struct slice why;    /* one line, kept for explain */
     struct slice digest; /* of the body, kept for explain */
@@ -112,6 +116,7 @@ struct store_claim {
     uint64_t ret_fence;    /* gen of the entity */
     uint16_t ret_status;   /* DONE */
     uint64_t ret_ms_left;  /* IN_FLIGHT, BUSY, HOLD */
+    bool ret_on_disk;      /* IN_FLIGHT: its holder has it in a journal */
     uint64_t ret_until_us; /* monotonic: the lease, counted from before the claim was sent */
 };
 void store_claim(struct store_client *client, struct store_claim *call);
@@ -123,6 +128,7 @@ struct store_renew {
     struct token token;
     uint64_t fence;
     uint64_t lease_ms;
+    bool on_disk; /* as of the claim; never taken back */
     uint64_t ret_until_us;
 };
 void store_renew(struct store_client *client, struct store_renew *call);
@@ -153,11 +159,16 @@ struct store_release {
 };
 void store_release(struct store_client *client, struct store_release *call);
 
-/* The operator's word on an event: forget it (a redelivery is let through). STALE: an attempt is in
- * flight. */
+/* The operator's word on an event. STALE: an attempt is in flight, or (RETRY) it is done. */
+enum settle {
+    SETTLE_FORGET = 0, /* the record goes: a redelivery is let through */
+    SETTLE_DONE,       /* the leg in doubt is done: a repetition is a duplicate */
+    SETTLE_RETRY       /* the leg in doubt was not done: it may be claimed again */
+};
 struct store_settle {
     struct store_call call;
     struct slice source, id;
+    enum settle how;
 };
 void store_settle(struct store_client *client, struct store_settle *call);
 
@@ -233,6 +244,7 @@ struct audit_entry {
     char actor[64];
     char reason[513];
     char evidence[2049];
+    char action[64]; /* empty: mode or percentage changed; else what was done: "dead replay" … */
 };
 #define AUDIT_PAGE 100
 /* The newest first, at most `limit` (≤ AUDIT_PAGE), with epochs below `before` (0: from the
@@ -245,5 +257,14 @@ struct store_audit {
     uint32_t ret_count;
 };
 void store_audit(struct store_client *client, struct store_audit *call);
+
+/* What somebody did that leaves mode and percentage: an entry in the audit beside them, under the
+ * epoch of now. */
+struct store_note {
+    struct store_call call;
+    struct slice actor, action; /* at most 63 bytes each */
+    struct slice reason, evidence;
+};
+void store_note(struct store_client *client, struct store_note *call);
 
 #endif
