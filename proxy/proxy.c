@@ -12,6 +12,7 @@
 #include "listener.h"
 #include "probe.h"
 #include "recover.h"
+#include "repin.h"
 #include "shared.h"
 #include "steering.h"
 #include "table.h"
@@ -123,7 +124,8 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal
         !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
-    p->steering = p->client ? steering_new(p, open_workers) : NULL;
+    p->repin = repin_new(p);
+    p->steering = p->client && p->repin ? steering_new(p, open_workers) : NULL;
     if (!p->steering || !start_probes(p)) {
         err_set(err, "no memory to start");
         goto fail;
@@ -167,6 +169,7 @@ void proxy_stop(struct proxy *p) {
     if (p->client)
         store_client_free(p->client);
     recovery_free(p->recovery);
+    repin_free(p->repin);
     steering_free(p->steering);
     rules_unref(p->rules);
     resolver_free(p->resolver);

@@ -18,13 +18,14 @@ struct worker;
 struct steering;
 struct probe;
 struct recovery;
+struct repin;
 struct rules;
 
 struct proxy {
     struct store *store;
     struct journal *journal;
     struct journal_client *journal_client; /* on `loop` */
-    struct loop *loop; /* the admin thread's */
+    struct loop *loop;                     /* the admin thread's */
     struct store_client *client;
     struct metrics *metrics;
     struct metrics_slab *slab; /* of the admin thread */
@@ -34,6 +35,7 @@ struct proxy {
     unsigned worker_count;
     struct steering *steering;
     struct recovery *recovery;
+    struct repin *repin;
     struct store_watch store_watch;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;
