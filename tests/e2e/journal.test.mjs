@@ -316,3 +316,80 @@ scenario('hold: a Redis that hangs is one that is away', async (world) => {
   await empty(pm);
   assert.equal(legacy.of(first.id).length, 1);
 });
+
+// ---- no room ----
+
+scenario('a full journal: 503 where 202 was meant, the backend\'s own answer where not, and room again later', async (world) => {
+  let status = 503;
+  const { pm, legacy } = await world.system({
+    config: {
+      ...QUICK,
+      retry: { ladder: ['1h'] },
+      journal: { max_bytes: '1MiB', keep: '0s' },
+      sources: [
+        { name: 'sync', path: '/sync', provider: 'github', secrets: 'none', on_failure: 'queue' },
+        { name: 'async', path: '/async', provider: 'github', secrets: 'none', reply: 'accepted' },
+      ],
+    },
+    legacy: { answer: () => ({ status }) },
+  });
+  const large = (number) => issue(number, { filler: 'x'.repeat(400_000) });
+  const send = async (path, number) => pm.send(await delivery('issues', large(number), { path }));
+  assert.equal((await send('/sync', 1)).status, 202);
+  assert.equal((await send('/sync', 2)).status, 202);
+  assert.equal((await send('/sync', 3)).status, 503, 'the backend said so itself');
+  const refused = await send('/async', 4);
+  assert.equal(refused.status, 503);
+  assert.match(refused.headers['content-type'], /^application\/problem\+json/);
+  assert.match(refused.headers['retry-after'], /^\d+$/);
+  assert.equal(legacy.count, 3, 'what was refused was not sent');
+  status = 200;
+  assert.equal((await send('/sync', 5)).status, 200, 'what needs no journal goes on');
+  const list = (await pm.admin('GET', '/v1/status')).json.queue;
+  assert.equal(list.pending, 2);
+});
+
+// ---- the breaker ----
+
+scenario('an open breaker: queued without using up tries, in status, and delivered when it closes', async (world) => {
+  let status = 503;
+  const { pm, legacy } = await world.system({
+    config: {
+      retry: { ladder: ['20ms', '20ms', '20ms', '20ms', '20ms', '20ms'] },
+      breaker: { failures: 3, open: '1s', probes: 2 },
+    },
+    legacy: { answer: () => ({ status }) },
+  });
+  const first = await opened(1);
+  assert.equal((await pm.send(first)).status, 202);
+  await until('the breaker is open', async () => (await pm.status()).backends.legacy.breaker === 'open');
+  assert.ok((await pm.status()).backends.legacy.breaker_reason);
+  const sent = legacy.count;
+  const events = await each([2, 3, 4, 5, 6, 7, 8], 4, (number) => opened(number));
+  for (const event of events) assert.equal((await pm.send(event)).json.status, 'queued');
+  assert.equal(legacy.count, sent, 'nothing is sent while it is open');
+  status = 200;
+  await empty(pm);
+  for (const event of events) assert.equal(legacy.of(event.id).length, 1, 'waiting used up no tries');
+  assert.equal((await pm.status()).backends.legacy.breaker, 'closed');
+});
+
+scenario('the breaker of new opens: emergency_rollback once over two instances, with the evidence in the audit', async (world) => {
+  const { pms, legacy, neu } = await world.system({
+    store: 'redis', instances: 2, mode: 'gradual', percentage: 100, neu: { answer: { status: 500 } },
+  });
+  await each(Array.from({ length: 20 }, (_, i) => i + 1), 4, async (number) => {
+    const answer = await pms[number % 2].send(await opened(number));
+    assert.equal(answer.status, 200, 'legacy did it');
+  });
+  for (const pm of pms) await pm.seesMode('emergency_rollback', 0);
+  const audit = (await pms[0].admin('GET', '/v1/audit')).json;
+  const entries = (audit.entries ?? audit).filter(({ to }) => to === 'emergency_rollback');
+  assert.equal(entries.length, 1);
+  assert.equal(entries[0].actor, 'pointsman');
+  assert.ok(JSON.stringify(entries[0].evidence).includes('breaker'));
+  const before = neu.count;
+  assert.equal((await pms[0].send(await opened(99))).status, 200);
+  assert.equal(neu.count, before);
+  assert.ok(legacy.count >= 21);
+});
