@@ -128,7 +128,8 @@ static uint64_t wall_in_ms(uint64_t ms) {
 
 void row_wait(struct delivery *d, uint64_t ms, enum row_reason reason) {
     struct journal_mark mark = {.state = ROW_QUEUED,
-                                .reason = reason,
+                                .reason =
+                                    d->row->reason == REASON_OPERATOR ? REASON_OPERATOR : reason,
                                 .side = d->row->side,
                                 .tries = d->row->tries,
                                 .retry = d->row->tries > 0};
