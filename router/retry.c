@@ -61,7 +61,9 @@ static void pass_time(struct retry_budget *b, uint64_t now_us) {
     double seconds = (double)(now_us - b->at_us) / SECOND_US;
     b->at_us = now_us;
     /* at a steady rate this holds what RETRY_SAVE_MS of traffic gives */
-    b->saved *= exp(-seconds * 1000 / RETRY_SAVE_MS);
+    double left = exp(-seconds * 1000 / RETRY_SAVE_MS);
+    b->saved *= left;
+    b->lent *= left;
     b->floor = fmin(b->floor + seconds * FLOOR_MAX, FLOOR_MAX);
 }
 
@@ -76,11 +78,13 @@ uint32_t retry_budget_take(struct retry_budget *b, uint64_t now_us, uint32_t wan
     double cost = (double)taken * PPM_ALL, of_floor = fmin(b->floor, cost);
     b->floor -= of_floor;
     b->saved = fmax(b->saved - (cost - of_floor), 0);
+    b->lent += cost - of_floor;
     return taken;
 }
 
 void retry_budget_give_back(struct retry_budget *b, uint32_t unused) {
-    double cost = (double)unused * PPM_ALL, to_floor = fmin(FLOOR_MAX - b->floor, cost);
-    b->floor += to_floor;
-    b->saved += cost - to_floor;
+    double cost = (double)unused * PPM_ALL, to_saved = fmin(b->lent, cost);
+    b->lent -= to_saved;
+    b->saved += to_saved;
+    b->floor = fmin(b->floor + cost - to_saved, FLOOR_MAX); /* a second's worth, as ever */
 }

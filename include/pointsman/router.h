@@ -158,9 +158,10 @@ struct retry_budget {
     uint64_t at_us; /* 0: never used */
     double saved;   /* by live traffic, in millionths of a try, and … */
     double floor;   /* … by time */
+    double lent;    /* of what was saved, lately: as much goes back to it */
 };
 void retry_budget_live(struct retry_budget *b, const struct conf *conf, uint64_t now_us);
-/* Takes up to `want`; returns how many may be tried. What is not tried is given back at once. */
+/* Takes up to `want`; returns how many may be tried. What is not tried is soon given back. */
 uint32_t retry_budget_take(struct retry_budget *b, uint64_t now_us, uint32_t want);
 void retry_budget_give_back(struct retry_budget *b, uint32_t unused);
 

@@ -196,6 +196,18 @@ static void what_is_given_back_can_be_taken_again(void **state) {
     assert_int_equal(retry_budget_take(&b, 1, 100), 0);
 }
 
+static void taking_and_giving_back_saves_nothing(void **state) {
+    (void)state;
+    struct retry_budget b = {0};
+    uint64_t now = 1;
+    for (int i = 0; i < 10000; i++) {
+        uint32_t got = retry_budget_take(&b, now, 64);
+        now += 5000;
+        retry_budget_give_back(&b, got);
+    }
+    assert_int_equal(retry_budget_take(&b, now, 1000), RETRY_FLOOR);
+}
+
 /* Never more than the share of the live events so far, what the floor gives and one burst of it. */
 static void retries_stay_within_share_and_floor(void **state) {
     (void)state;
@@ -236,6 +248,10 @@ static void no_second_without_live_traffic_has_more_than_floor_and_burst(void **
         now += rnd() % 10 ? rnd() % 100000 : rnd() % (3 * SECOND_US);
         at[i] = now;
         got[i] = retry_budget_take(&b, now, (uint32_t)(rnd() % 40));
+        uint32_t unused = got[i] ? (uint32_t)(rnd() % (got[i] + 1)) : 0;
+        got[i] -= unused;
+        now += rnd() % 1000;
+        retry_budget_give_back(&b, unused);
         unsigned sum = 0;
         for (int j = i; j >= 0 && now - at[j] < SECOND_US; j--)
             sum += got[j];
@@ -261,6 +277,7 @@ int main(void) {
         cmocka_unit_test(without_live_traffic_the_floor_is_left),
         cmocka_unit_test(live_traffic_saves_its_share_and_what_is_saved_fades),
         cmocka_unit_test(what_is_given_back_can_be_taken_again),
+        cmocka_unit_test(taking_and_giving_back_saves_nothing),
         cmocka_unit_test(retries_stay_within_share_and_floor),
         cmocka_unit_test(no_second_without_live_traffic_has_more_than_floor_and_burst),
     };
