@@ -54,8 +54,10 @@ enum metric {
     METRIC_SIGNATURES,      /* why refused */
     METRIC_FALLBACKS,
     METRIC_PAUSED,
-    METRIC_IN_DOUBT,      /* backend */
-    METRIC_SETTLED,       /* outcome: by the boot after a crash */
+    METRIC_IN_DOUBT,       /* backend */
+    METRIC_SETTLED,        /* outcome: by the boot after a crash */
+    METRIC_BREAKER_OPENED, /* backend */
+    METRIC_AUTO_ROLLBACKS,
     METRIC_CLOSED,        /* why */
     METRIC_CONNECTIONS,   /* gauge */
     METRIC_IN_FLIGHT,     /* gauge */
