@@ -120,6 +120,7 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal
     p->store = store;
     p->journal = journal;
     p->loop = loop;
+    breakers_init(&p->breakers);
     if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) ||
         !bind_listeners(p, err))
         goto fail;
@@ -177,6 +178,7 @@ void proxy_stop(struct proxy *p) {
     rules_unref(p->rules);
     resolver_free(p->resolver);
     metrics_free(p->metrics);
+    breakers_free(&p->breakers);
     free(p->ports);
     free(p);
 }
@@ -217,7 +219,8 @@ struct journal *proxy_journal(const struct proxy *p) {
 struct journal_client *proxy_journal_client(const struct proxy *p) {
     return p->journal_client;
 }
-struct metrics *proxy_metrics(const struct proxy *p) {
+struct metrics *proxy_metrics(struct proxy *p) {
+    breakers_count(p);
     return p->metrics;
 }
 uint64_t proxy_started_wall_us(const struct proxy *p) {
@@ -253,7 +256,11 @@ static double ms_at(struct metrics *m, enum side side, enum role role, double q)
 
 void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *ret) {
     struct metrics *m = p->metrics;
+    enum outcome failure;
+    struct breaker breaker = breakers_look(p, side, &failure);
     memset(ret, 0, sizeof *ret);
+    ret->breaker = breaker.state;
+    memcpy(ret->breaker_reason, breaker.reason, sizeof ret->breaker_reason);
     ret->health = health_of(&p->health[side], clock_mono_us(), ret->reason, sizeof ret->reason);
     ret->in_flight = atomic_load(&p->in_flight[side][ROLE_OWNER]) +
                      atomic_load(&p->in_flight[side][ROLE_SHADOW]);

@@ -10,6 +10,7 @@
 #include <pointsman/metrics.h>
 #include <pointsman/proxy.h>
 
+#include "breakers.h"
 #include "health.h"
 #include "resolver.h"
 #include "store_watch.h"
@@ -43,6 +44,7 @@ struct proxy {
     bool open;       /* workers were told to accept */
 
     struct health_state health[SIDES];
+    struct breakers breakers;
     atomic_uint in_flight[SIDES][ROLES]; /* attempts, against max_in_flight */
     atomic_ullong body_bytes;            /* against limits.in_flight */
     atomic_uint connections;             /* against limits.connections */

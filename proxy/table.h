@@ -60,8 +60,10 @@ enum metric {
     METRIC_JOURNALED, /* reason */
     METRIC_RETRIES,   /* backend */
     METRIC_PAUSED,
-    METRIC_IN_DOUBT,      /* backend */
-    METRIC_SETTLED,       /* outcome: by the boot after a crash */
+    METRIC_IN_DOUBT,       /* backend */
+    METRIC_SETTLED,        /* outcome: by the boot after a crash */
+    METRIC_BREAKER_OPENED, /* backend */
+    METRIC_AUTO_ROLLBACKS,
     METRIC_CLOSED,        /* why */
     METRIC_CONNECTIONS,   /* gauge */
     METRIC_IN_FLIGHT,     /* gauge */

@@ -27,16 +27,22 @@ static void change(struct breaker *b, enum breaker_state state, uint64_t now_us,
 
 /* ---- entering ---- */
 
-static bool has_rested(const struct breaker *b, const struct conf *conf, uint64_t now_us) {
-    return now_us >= b->since_us && now_us - b->since_us >= conf->breaker_open_ms * UINT64_C(1000);
+static bool has_rested(const struct conf *conf, uint64_t from_us, uint64_t now_us) {
+    return now_us >= from_us && now_us - from_us >= conf->breaker_open_ms * UINT64_C(1000);
+}
+
+/* A probe that never comes back must not keep the breaker half open for ever. */
+static bool probes_are_lost(const struct breaker *b, const struct conf *conf, uint64_t now_us) {
+    return has_rested(conf, b->probe_us, now_us);
 }
 
 bool breaker_admits(const struct breaker *b, const struct conf *conf, uint64_t now_us) {
     switch (b->state) {
     case BREAKER_OPEN:
-        return has_rested(b, conf, now_us);
+        return has_rested(conf, b->since_us, now_us);
     case BREAKER_HALF_OPEN: /* one at least, also where a reload asks for less than succeeded */
-        return b->probes_out == 0 || b->probes_out + b->probes_good < conf->breaker_probes;
+        return b->probes_out == 0 || b->probes_out + b->probes_good < conf->breaker_probes ||
+               probes_are_lost(b, conf, now_us);
     default:
         return true;
     }
@@ -46,6 +52,7 @@ enum breaker_pass breaker_enter(struct breaker *b, const struct conf *conf, uint
     if (now_us < b->since_us) { /* else what enters now would look older than the state */
         b->since_us = now_us;
         b->opened_us = b->opened_us < now_us ? b->opened_us : now_us - 1;
+        b->probe_us = now_us;
     }
     if (!breaker_admits(b, conf, now_us))
         return PASS_REFUSED;
@@ -53,7 +60,10 @@ enum breaker_pass breaker_enter(struct breaker *b, const struct conf *conf, uint
         return PASS_FREE;
     if (b->state == BREAKER_OPEN)
         change(b, BREAKER_HALF_OPEN, now_us, "it was open long enough, probes are let through");
+    else if (probes_are_lost(b, conf, now_us))
+        b->probes_out = 0;
     b->probes_out++;
+    b->probe_us = now_us;
     return PASS_PROBE;
 }
 

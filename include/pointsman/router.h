@@ -177,6 +177,7 @@ struct breaker {         /* zeroed: closed */
     uint64_t opened_us; /* the last time; 0: never */
     uint32_t failed_in_row;
     uint32_t probes_out, probes_good; /* of HALF_OPEN */
+    uint64_t probe_us;                /* when the last one entered */
     struct {
         uint64_t from_us; /* which piece of time */
         uint32_t ended, failed;

@@ -204,6 +204,24 @@ static void a_probe_that_vanishes_gives_its_place_back(void **state) {
     assert_string_equal(b.reason, "1 probe succeeded");
 }
 
+static void probes_that_never_come_back_are_written_off(void **state) {
+    (void)state;
+    open_it();
+    now += 60 * SECOND_US;
+    for (int i = 0; i < 3; i++, now += SECOND_US)
+        assert_int_equal(breaker_enter(&b, &conf, now), PASS_PROBE);
+    now += 59 * SECOND_US - 1; /* a minute after the last one */
+    assert_int_equal(breaker_enter(&b, &conf, now), PASS_REFUSED);
+    now++;
+    assert_true(breaker_admits(&b, &conf, now));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(breaker_enter(&b, &conf, now), PASS_PROBE);
+    assert_int_equal(breaker_enter(&b, &conf, now), PASS_REFUSED);
+    for (int i = 0; i < 3; i++)
+        assert_false(leave(PASS_PROBE, now, OUTCOME_DONE));
+    assert_int_equal(b.state, BREAKER_CLOSED);
+}
+
 static void attempts_from_before_a_change_count_for_nothing(void **state) {
     (void)state;
     uint64_t before = now;
@@ -268,8 +286,8 @@ static void a_clock_that_goes_back_does_not_hang_it(void **state) {
 /* Everything that was ever said, judged from the beginning at every step. */
 static struct {
     enum breaker_state state;
-    uint64_t since_us;
-    unsigned good, row, logged;
+    uint64_t since_us, probe_us;
+    unsigned out, good, row, logged;
     struct {
         uint64_t at_us;
         bool failed;
@@ -286,7 +304,7 @@ static unsigned going_count, era;
 static void model_change(enum breaker_state state) {
     model.state = state;
     model.since_us = now;
-    model.good = model.row = model.logged = 0;
+    model.out = model.good = model.row = model.logged = 0;
     era++;
 }
 
@@ -308,6 +326,7 @@ static bool model_left(unsigned i, bool good) {
     if (going[i].era != era)
         return false;
     if (model.state == BREAKER_HALF_OPEN) {
+        model.out -= model.out > 0;
         if (!good)
             model_change(BREAKER_OPEN);
         else if (++model.good >= conf.breaker_probes)
@@ -324,19 +343,13 @@ static bool model_left(unsigned i, bool good) {
     return true;
 }
 
-static unsigned model_probes_out(void) {
-    unsigned out = 0;
-    for (unsigned i = 0; i < going_count; i++)
-        out += going[i].era == era;
-    return out;
-}
-
 static void step_enter(void) {
-    bool rested = model.state == BREAKER_OPEN &&
-                  now - model.since_us >= conf.breaker_open_ms * UINT64_C(1000);
+    uint64_t open_us = conf.breaker_open_ms * UINT64_C(1000);
+    bool rested = model.state == BREAKER_OPEN && now - model.since_us >= open_us;
+    bool lost = model.state == BREAKER_HALF_OPEN && now - model.probe_us >= open_us;
     bool admitted =
-        model.state == BREAKER_CLOSED || rested ||
-        (model.state == BREAKER_HALF_OPEN && model_probes_out() + model.good < conf.breaker_probes);
+        model.state == BREAKER_CLOSED || rested || lost ||
+        (model.state == BREAKER_HALF_OPEN && model.out + model.good < conf.breaker_probes);
     assert_int_equal(breaker_admits(&b, &conf, now), admitted);
     enum breaker_pass pass = breaker_enter(&b, &conf, now);
     assert_int_equal(pass != PASS_REFUSED, admitted);
@@ -344,6 +357,10 @@ static void step_enter(void) {
         return;
     if (rested)
         model_change(BREAKER_HALF_OPEN);
+    if (lost)
+        model.out = 0;
+    model.out += model.state == BREAKER_HALF_OPEN;
+    model.probe_us = now;
     assert_int_equal(pass, model.state == BREAKER_CLOSED ? PASS_FREE : PASS_PROBE);
     going[going_count].pass = pass;
     going[going_count].entered_us = now;
@@ -353,8 +370,10 @@ static void step_enter(void) {
 static void step_leave(unsigned failing_percent) {
     unsigned i = (unsigned)rnd(going_count);
     if (rnd(20) == 0) {
-        if (going[i].era == era) /* it does not say since when it is out */
+        if (going[i].era == era) { /* it does not say since when it is out */
             breaker_void(&b, going[i].pass);
+            model.out -= model.out > 0;
+        }
     } else {
         enum outcome outcome = rnd(100) < failing_percent ? OUTCOME_NOT_DONE : OUTCOME_DONE;
         bool opened = breaker_left(&b, &conf, now, going[i].pass, going[i].entered_us, outcome);
@@ -414,6 +433,7 @@ int main(void) {
         TEST(all_probes_must_succeed_to_close_it),
         TEST(one_failed_probe_opens_it_again),
         TEST(a_probe_that_vanishes_gives_its_place_back),
+        TEST(probes_that_never_come_back_are_written_off),
         TEST(attempts_from_before_a_change_count_for_nothing),
         TEST(a_reload_that_asks_for_fewer_probes_does_not_hang_it),
         TEST(a_clock_that_goes_back_does_not_hang_it),
