@@ -26,10 +26,18 @@ static void say_full(struct journal *j) {
     set_problem(j, "the disk is full: no new events, what is on disk is worked off", "");
 }
 
+/* From then on the WAL goes into the file before it grows. */
+static void keep_wal_small(struct journal_sql *sql, bool small) {
+    if (sql && !journal_sql_exec(sql, small ? "PRAGMA wal_autocheckpoint = 64"
+                                            : "PRAGMA wal_autocheckpoint = 4096"))
+        sql->trouble = TROUBLE_NONE; /* no more than a wish */
+}
+
 static void full_begins(struct journal *j) {
     if (j->w.full)
         return;
     j->w.full = true;
+    keep_wal_small(j->w.sql, true);
     say_full(j);
     log_say(LOG_ERROR, "journal full",
             "the disk of %s is full: new events are refused, what is on disk is worked off",
@@ -41,6 +49,7 @@ void journal_room_look(struct journal *j) {
         full_begins(j);
     } else if (j->w.full) {
         j->w.full = false;
+        keep_wal_small(j->w.sql, false);
         if (!j->failing)
             j->problem[0] = '\0';
         log_say(LOG_INFO, "journal full", "%s has room again: events are taken", j->directory);
@@ -171,6 +180,12 @@ void journal_works(struct journal *j) {
 
 /* ---- what to do ---- */
 
+/* The WAL's room is room too. */
+static bool make_room(struct journal_sql *sql) {
+    sql->trouble = TROUBLE_NONE;
+    return journal_sql_exec(sql, "PRAGMA wal_checkpoint(TRUNCATE)") || sql->trouble == TROUBLE_FULL;
+}
+
 static enum journal_remedy damaged(struct journal *j) {
     struct err err = {""};
     char problem[128];
@@ -192,10 +207,9 @@ enum journal_remedy journal_remedy(struct journal *j) {
     journal_work_rollback(w);
     switch (w->sql->trouble) {
     case TROUBLE_FULL:
-        if (!room_give(j->directory) && w->full)
-            return REMEDY_NONE;
+        (void)room_give(j->directory);
         full_begins(j);
-        return REMEDY_AGAIN;
+        return make_room(w->sql) ? REMEDY_AGAIN : REMEDY_NONE;
     case TROUBLE_DISK:
         down(j, w->sql->problem);
         return REMEDY_DOWN;

@@ -45,6 +45,7 @@ static bool shrink(struct journal *j) {
         return false;
     }
     j->shrinking = true;
+    j->w.sql->reserved = 0;
     if (journal_sql_exec(j->w.sql, SHRINK_PIECE))
         return true;
     j->shrinking = false;
