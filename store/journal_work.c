@@ -9,11 +9,12 @@
 
 bool journal_work_begin(struct journal_work *w) {
     w->kept = w->tally;
+    w->grows = false;
     return journal_sql_begin(w->sql);
 }
 
 bool journal_work_commit(struct journal_work *w) {
-    if (!journal_sql_commit(w->sql))
+    if ((w->grows && !journal_sql_reserve(w->sql)) || !journal_sql_commit(w->sql))
         return false;
     hand_commit(&w->hand);
     hand_commit(&w->unsure);

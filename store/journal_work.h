@@ -39,8 +39,9 @@ struct journal_work {
     uint64_t now_us;           /* wall; of the batch */
     uint64_t max_bytes;
     uint64_t keep_us;
-    bool full; /* the disk is: puts are refused */
-    bool look; /* open takes may find what they did not before */
+    bool grows; /* the transaction puts payloads */
+    bool full;  /* the disk is: puts are refused */
+    bool look;  /* open takes may find what they did not before */
 };
 
 /* A row without its texts. */
