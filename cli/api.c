@@ -100,23 +100,13 @@ int api_check(const struct args *args, struct api_answer *answer, bool *ret_over
     return refused ? FAILED : DONE;
 }
 
-static bool put_escaped(struct buf *out, const char *text) {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-    bool ok = true;
-    for (; ok && *text; text++)
-        ok = strchr(plain, *text) ? buf_append(out, text, 1)
-                                  : buf_printf(out, "%%%02X", (unsigned char)*text);
-    return ok;
-}
-
 bool api_path(struct buf *out, const char *prefix, const char *segment, const char *suffix) {
-    return buf_puts(out, prefix) && put_escaped(out, segment) && buf_puts(out, suffix);
+    return buf_puts(out, prefix) && buf_put_escaped(out, slice_of(segment)) && buf_puts(out, suffix);
 }
 
 bool api_path_source(struct buf *out, const struct args *args) {
     const char *source = args_get(args, "source");
-    return (!source || (buf_puts(out, "?source=") && put_escaped(out, source))) &&
+    return (!source || (buf_puts(out, "?source=") && buf_put_escaped(out, slice_of(source)))) &&
            buf_append(out, "", 1);
 }
 
