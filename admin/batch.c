@@ -19,6 +19,8 @@ const char *const batch_names[BATCHES] = {
     [BATCH_SETTLE_RETRY] = "doubt retry",
 };
 
+const char *const batch_store_away = "the store does not answer; nothing was changed";
+
 static void batch_free(struct batch *b) {
     json_decref(b->events);
     json_decref(b->refused);
@@ -35,6 +37,8 @@ static void batch_reply(struct batch *b, bool audited) {
         json_t *json = json_pack("{s:i, s:o, s:b}", "done", (int)b->done_count, "refused",
                                  b->refused, "audited", (int)audited);
         b->refused = NULL;
+        if (json && b->store_away)
+            json_object_set_new(json, "store_away", json_true());
         reply_json(b->x, 200, json);
     }
     batch_free(b);
@@ -95,7 +99,19 @@ static struct slice text_of(const json_t *json, const char *name) {
     return slice(json_string_value(value), json_string_length(value));
 }
 
+static void refuse(struct batch *b, struct slice source, struct slice id, const char *why) {
+    json_t *entry = json_pack("{s:s%, s:s%, s:s}", "event", id.ptr, id.len, "source", source.ptr,
+                              source.len, "why", why);
+    b->refused_count++;
+    if (json_array_append_new(b->refused, entry) != 0)
+        log_say(LOG_ERROR, "operator", "no memory to name what was refused: %s", why);
+}
+
 static void batch_go_on(struct batch *b) {
+    while (b->store_away && b->next < json_array_size(b->events)) {
+        const json_t *event = json_array_get(b->events, b->next++);
+        refuse(b, text_of(event, "source"), text_of(event, "event"), batch_store_away);
+    }
     for (unsigned i = 0; i < BATCH_OPEN && b->next < json_array_size(b->events); i++) {
         struct batch_item *item = &b->items[i];
         if (item->batch)
@@ -110,20 +126,12 @@ static void batch_go_on(struct batch *b) {
     }
 }
 
-static void refuse(struct batch *b, const struct batch_item *item, const char *why) {
-    json_t *entry = json_pack("{s:s%, s:s%, s:s}", "event", item->id.ptr, item->id.len, "source",
-                              item->source.ptr, item->source.len, "why", why);
-    b->refused_count++;
-    if (json_array_append_new(b->refused, entry) != 0)
-        log_say(LOG_ERROR, "operator", "no memory to name what was refused: %s", why);
-}
-
 void batch_item_end(struct batch_item *item, const char *why) {
     struct batch *b = item->batch;
     item->batch = NULL;
     b->open--;
     if (why) {
-        refuse(b, item, why);
+        refuse(b, item->source, item->id, why);
     } else {
         b->first = b->done_count++ ? b->first : item->id;
         b->last = item->id;

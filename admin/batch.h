@@ -20,6 +20,9 @@
 enum batch_kind { BATCH_REPLAY = 0, BATCH_DROP, BATCH_SETTLE_DONE, BATCH_SETTLE_RETRY, BATCHES };
 extern const char *const batch_names[BATCHES]; /* "dead replay" …, as the audit has them */
 
+/* Why an event is refused then. */
+extern const char *const batch_store_away;
+
 struct batch;
 
 /* One event. The store is asked or told first, the journal second: a crash between the two leaves
@@ -50,8 +53,9 @@ struct batch {
     bool again;
     char reason[513];
 
-    json_t *events; /* items point into it */
-    size_t next;    /* the first that is not begun */
+    bool store_away; /* set where one is refused for it: the rest is not tried */
+    json_t *events;  /* items point into it */
+    size_t next;     /* the first that is not begun */
     unsigned open;
     json_t *refused;
     unsigned done_count, refused_count;

@@ -116,7 +116,8 @@ static void look_done(struct store_call *call) {
     if (is_gone(item))
         return;
     if (call->result != STORE_OK && call->result != STORE_ABSENT) {
-        batch_item_end(item, "the store does not answer; nothing was changed");
+        item->batch->store_away = true;
+        batch_item_end(item, batch_store_away);
         return;
     }
     enum side side = call->result == STORE_OK ? done_at(look) : SIDE_NONE;
@@ -150,6 +151,7 @@ static void settle_done(struct store_call *call) {
                                    : "an attempt is in flight");
         break;
     default:
+        item->batch->store_away = true;
         batch_item_end(item, "the store does not answer; nothing is known to be changed");
     }
 }
