@@ -196,8 +196,8 @@ static void take_call(struct redis_client *c, struct store_call *call,
         return;
     enum redis_said said = redis_reply(call, reply);
     if (said == SAID_ANSWER) {
-        if (c->state == REDIS_READY && redis_shared_troubled(c->shared))
-            redis_client_trouble(c, "", 0);
+        if (call->kind == CALL_CLAIM && redis_shared_troubled(c->shared))
+            redis_client_trouble(c, "", 0); /* other calls are taken also when claims are not */
         answer(c, call);
         return;
     }
@@ -260,6 +260,8 @@ static void beat(struct redis_client *c, uint64_t now_us) {
     c->beat_us = now_us;
     if (redis_cmd_ping(&c->shared->names, &c->link.out))
         redis_client_sent(c, redis_take_ping, NULL);
+    if (redis_shared_troubled(c->shared))
+        redis_greet_probe(c);
 }
 
 /* What waits for Redis goes to the local store; mode and percentage are not for one instance to

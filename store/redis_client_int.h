@@ -100,6 +100,8 @@ void redis_client_trouble(struct redis_client *c, const char *text, size_t len);
  * READY. */
 void redis_greet(struct redis_client *c);
 void redis_greet_again(struct redis_client *c);
+/* READY, but there is a problem: a write that is taken ends it. */
+void redis_greet_probe(struct redis_client *c);
 /* False: an error, and the connection ends with it. */
 bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply);
 /* After the greeting: what is known is put where it is missing. */

@@ -9,7 +9,7 @@
 #include "control_text.h"
 #include "redis_client_int.h"
 
-static redis_take take_greeting, take_memory, take_loaded, take_incarnation;
+static redis_take take_greeting, take_probe, take_memory, take_loaded, take_incarnation;
 
 static void ask(struct redis_client *c, redis_take *take, bool built) {
     if (!built) {
@@ -35,12 +35,16 @@ bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply
 
 /* Where this process can go on alone, a Redis that takes no writes is none: out of memory, a
  * replica. */
-static void ask_for_a_write(struct redis_client *c) {
+static void ask_for_a_write(struct redis_client *c, redis_take *take) {
     char key[sizeof(c->shared->names.prefix) + 16];
     snprintf(key, sizeof(key), "%sprobe", c->shared->names.prefix);
     const struct slice words[] = {slice_of("SET"), slice_of(key), slice_of("1"), slice_of("PX"),
                                   slice_of("1000")};
-    say(c, take_greeting, words, ARRAY_LEN(words));
+    say(c, take, words, ARRAY_LEN(words));
+}
+
+void redis_greet_probe(struct redis_client *c) {
+    ask_for_a_write(c, take_probe);
 }
 
 /* All of these are sent at once: their answers carry nothing but a refusal. */
@@ -63,7 +67,7 @@ void redis_greet(struct redis_client *c) {
     const struct slice info[] = {slice_of("INFO"), slice_of("memory")};
     say(c, take_memory, info, 2);
     if (s->failover)
-        ask_for_a_write(c);
+        ask_for_a_write(c, take_greeting);
     ask(c, take_loaded, redis_cmd_load(&s->names, &c->link.out));
 }
 
@@ -78,6 +82,15 @@ static void take_greeting(struct redis_client *c, struct store_call *call,
                           const struct redisReply *reply) {
     (void)call;
     redis_greet_accepted(c, reply);
+}
+
+static void take_probe(struct redis_client *c, struct store_call *call,
+                       const struct redisReply *reply) {
+    (void)call;
+    if (reply->type == REDIS_REPLY_ERROR && redis_error_kind(reply) == SAID_LATER && !c->port)
+        redis_client_trouble(c, reply->str, reply->len);
+    else if (redis_greet_accepted(c, reply) && c->state == REDIS_READY)
+        redis_client_trouble(c, "", 0);
 }
 
 /* Evicted records would be claimed again. Not fatal: memory may never fill. */

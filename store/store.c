@@ -75,6 +75,14 @@ void store_close(struct store *store) {
     free(store);
 }
 
+bool store_is_up(const struct store *store) {
+    if (!store->redis)
+        return embedded_is_up(store->embedded);
+    struct failover *f = store->redis->failover;
+    return f && failover_is_local(f) ? embedded_is_up(failover_store(f))
+                                     : redis_shared_is_up(store->redis);
+}
+
 void store_state(struct store *store, struct store_state *ret) {
     *ret = (struct store_state){.up = false};
     if (store->redis)
