@@ -24,7 +24,7 @@ struct proxy {
     struct store *store;
     struct journal *journal;
     struct journal_client *journal_client; /* on `loop` */
-    struct loop *loop; /* the admin thread's */
+    struct loop *loop;                     /* the admin thread's */
     struct store_client *client;
     struct metrics *metrics;
     struct metrics_slab *slab; /* of the admin thread */
