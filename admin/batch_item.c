@@ -126,8 +126,11 @@ static void look_done(struct store_call *call) {
     } else if (item->batch->again) {
         copy_submit(item);
     } else {
-        snprintf(why, sizeof why, "done already at %s (%u); --again sends it as a new event",
-                 side_names[side], look->ret_legs[side].status);
+        char status[16] = ""; /* none where an operator said so */
+        if (look->ret_legs[side].status)
+            snprintf(status, sizeof status, " (%u)", look->ret_legs[side].status);
+        snprintf(why, sizeof why, "done already at %s%s; --again sends it as a new event",
+                 side_names[side], status);
         batch_item_end(item, why);
     }
 }
@@ -148,7 +151,7 @@ static void settle_done(struct store_call *call) {
         break;
     case STORE_STALE:
         batch_item_end(item, retry ? "an attempt is in flight, or it is done; see `explain`"
-                                   : "an attempt is in flight");
+                                   : "an attempt is in flight, or it is not in doubt");
         break;
     default:
         item->batch->store_away = true;
