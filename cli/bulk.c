@@ -9,7 +9,7 @@
 #include "table.h"
 
 #define PAGE       1000
-#define BATCH      500
+#define BATCH      1000
 #define RATE_MAX   100000
 #define SAMPLE     10
 #define PATH_BYTES (8 * 1024)
