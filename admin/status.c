@@ -190,6 +190,7 @@ static void status(struct request *x, bool migration) {
     ask->call.call.arg = ask;
     ask->call.call.timeout_ms = STATUS_TIMEOUT_MS;
     ask->call.limit = TRANSITIONS;
+    ask->call.changes = true;
     ask->call.ret_entries = ask->entries;
     store_audit(proxy_store_client(x->proxy), &ask->call);
 }

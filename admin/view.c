@@ -54,6 +54,11 @@ json_t *view_transition(const struct audit_entry *entry) {
     json_t *evidence = entry->evidence[0] ? json_loads(entry->evidence, 0, NULL) : json_null();
     if (!evidence)
         evidence = view_text(entry->evidence);
+    if (entry->action[0])
+        return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "at", view_time(entry->at_wall_us),
+                         "epoch", (json_int_t)entry->epoch, "actor", view_text(entry->actor),
+                         "action", view_text(entry->action), "reason", view_text(entry->reason),
+                         "evidence", evidence);
     return json_pack("{s:o, s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "at",
                      view_time(entry->at_wall_us), "epoch", (json_int_t)entry->epoch, "actor",
                      view_text(entry->actor), "from", mode_names[entry->from_mode],

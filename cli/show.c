@@ -80,6 +80,7 @@ void show_transitions(const json_t *list, FILE *out) {
         char when[32];
         char from[64];
         char to[64];
+        const char *action = api_text(entry, "action");
         show_when(entry, "at", when);
         show_setting(api_text(entry, "from"),
                      json_number_value(json_object_get(entry, "from_percentage")), from,
@@ -89,8 +90,8 @@ void show_transitions(const json_t *list, FILE *out) {
         table_cell(&t, "%s", when);
         table_cell(&t, "%lld", (long long)api_int(entry, "epoch"));
         table_cell(&t, "%s", api_text(entry, "actor"));
-        table_cell(&t, "%s", from);
-        table_cell(&t, "%s", to);
+        table_cell(&t, "%s", action[0] ? "" : from);
+        table_cell(&t, "%s", action[0] ? action : to);
         table_cell(&t, "%s", api_text(entry, "reason"));
     }
     table_print(&t, out);

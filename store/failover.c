@@ -57,7 +57,7 @@ bool failover_is_local(struct failover *f) {
 
 bool failover_submit(struct failover *f, struct embedded_port *port, struct store_call *call) {
     bool control = call->kind == CALL_CONTROL_GET || call->kind == CALL_CONTROL_SET ||
-                   call->kind == CALL_AUDIT;
+                   call->kind == CALL_AUDIT || call->kind == CALL_NOTE;
     pthread_mutex_lock(&f->lock);
     bool local = f->mode == FAILOVER_LOCAL && !control;
     if (local)

@@ -211,6 +211,10 @@ void store_control_set(struct store_client *client, struct store_control_set *ca
     submit(client, &call->call, CALL_CONTROL_SET);
 }
 
+void store_note(struct store_client *client, struct store_note *call) {
+    submit(client, &call->call, CALL_NOTE);
+}
+
 void store_audit(struct store_client *client, struct store_audit *call) {
     call->ret_count = 0;
     submit(client, &call->call, CALL_AUDIT);
