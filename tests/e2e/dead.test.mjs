@@ -1,10 +1,15 @@
 // Dead events and those in doubt, as operators see and decide them: API, command line, status, metrics.
 
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { once } from 'node:events';
+import { start } from './harness/children.mjs';
 import { again, delivery, issue } from './harness/github.mjs';
 import { fillJournal } from './harness/journal.mjs';
+import { BINARY } from './harness/pointsman.mjs';
 import { scenario, withBothStores } from './harness/scenario.mjs';
-import { SLOW, until } from './harness/wait.mjs';
+import { SLOW, until, within } from './harness/wait.mjs';
 
 const opened = (number, options) => delivery('issues', issue(number), options);
 
@@ -210,6 +215,23 @@ scenario('a rate is kept', async (world) => {
   assert.equal((await queue(pm)).dead, 0);
 });
 
+scenario('Ctrl-C stops between two batches and says how far it came', async (world) => {
+  const { pm } = await world.system();
+  await fillJournal(pm, [{ count: 1000, id: 'a-' }]);
+  const env = { ...process.env, POINTSMAN_ADMIN: pm.adminUrl };
+  const child = start(BINARY, ['dead', 'drop', '--all', '--rate', '20'], { env });
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+  const closed = once(child, 'close');
+  await until('the first are dropped', async () => (await queue(pm)).dead < 1000);
+  child.kill('SIGINT');
+  const { code } = await within('the end of the command', child.ended);
+  await closed;
+  assert.equal(code, 1, stdout);
+  const dropped = 1000 - (await queue(pm)).dead;
+  assert.equal(stdout, `stopped early: ${dropped} events dropped of 1,000.\n`);
+});
+
 scenario('requests for many are checked before anything is done', async (world) => {
   const { pm } = await world.system();
   await fillJournal(pm, [{ id: 'a' }]);
@@ -351,16 +373,18 @@ withBothStores('an event in doubt is settled as done or sent again', async (worl
 });
 
 withBothStores('what is in doubt in the store alone can be called done, but not be sent from here', async (world, store) => {
-  const { pm, neu } = await world.system({
-    store, mode: 'new_only', source: { on_failure: 'answer' }, neu: { behaviour: 'reset after the request' },
-  });
+  const { pm, neu } = await world.system({ store, mode: 'new_only', neu: { behaviour: 'reset after the request' } });
   const event = await opened(7);
   assert.equal((await pm.send(event)).json.status, 'in_doubt');
-  await pm.admin('POST', '/v1/dead/drop', { events: [{ source: 'github', event: event.id }] });
-  if ((await page(pm, '/v1/doubt')).rows.length === 0) {
-    const retry = await expectCli(pm, 1, 'doubt', 'resolve', event.id, '--retry');
-    assert.match(retry.stderr, /its payload is on no disk here; ask the sender to redeliver after `forget`/);
+  await pm.stop();
+  for (const file of fs.readdirSync(path.join(pm.dir, 'var'))) {
+    if (file.startsWith('journal.db')) fs.rmSync(path.join(pm.dir, 'var', file));
   }
+  await pm.start();
+  assert.deepEqual((await page(pm, '/v1/doubt')).rows, []);
+  const retry = await expectCli(pm, 1, 'doubt', 'resolve', event.id, '--retry');
+  assert.match(retry.stderr, /its payload is on no disk here; ask the sender to redeliver after `forget`/);
+  assert.equal((await pm.send(again(event))).json.status, 'in_doubt');
   await expectCli(pm, 0, 'doubt', 'resolve', event.id, '--done');
   assert.equal((await pm.send(again(event))).json.status, 'duplicate');
   assert.equal(neu.count, 1);
