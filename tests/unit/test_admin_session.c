@@ -206,7 +206,7 @@ static void a_chunked_body_over_the_limit_is_refused(void **state) {
                      "Transfer-Encoding: chunked\r\n\r\n",
                      admin_port(s->admin));
     put(fd, head, (size_t)n);
-    for (unsigned i = 0; i < 5; i++) {
+    for (unsigned i = 0; i < 33; i++) {
         put(fd, "4000\r\n", 6);
         put(fd, block, sizeof block);
         put(fd, "\r\n", 2);
