@@ -93,7 +93,8 @@ static const char *const settings = "PRAGMA auto_vacuum = INCREMENTAL;"
                                     "PRAGMA wal_autocheckpoint = 4096;"
                                     "PRAGMA journal_size_limit = 33554432;";
 
-/* `first`: nothing ordered stands before it; so a take never walks along a line. */
+/* `first`: nothing ordered stands before it; so a take never walks along a line. event_due also
+ * holds what its condition fixes: 3.40 reads the row for it otherwise. */
 static const char *const schema =
     "BEGIN;"
     "CREATE TABLE IF NOT EXISTS event"
@@ -106,7 +107,7 @@ static const char *const schema =
     " due INTEGER NOT NULL, at INTEGER NOT NULL, changed INTEGER NOT NULL,"
     " status INTEGER NOT NULL, sticky_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, answer BLOB,"
     " UNIQUE (id, source));"
-    "CREATE INDEX IF NOT EXISTS event_due ON event (retry, side, due)"
+    "CREATE INDEX IF NOT EXISTS event_due ON event (retry, side, due, state, first)"
     " WHERE state = 0 AND first = 1;"
     "CREATE INDEX IF NOT EXISTS event_state ON event (state, seq);"
     "CREATE INDEX IF NOT EXISTS event_line ON event (source, entity, first, seq)"
@@ -117,6 +118,10 @@ static const char *const schema =
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
     "PRAGMA user_version = 1;"
     "COMMIT;";
+
+const char *journal_sql_text(enum journal_statement which) {
+    return texts[which];
+}
 
 enum journal_trouble journal_trouble_of(sqlite3 *db) {
     int code = sqlite3_extended_errcode(db);

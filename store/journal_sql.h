@@ -75,6 +75,9 @@ MUST_CHECK struct journal_sql *journal_sql_open(const char *path, struct err *er
                                                 enum journal_trouble *ret_trouble);
 void journal_sql_close(struct journal_sql *sql); /* NULL is allowed */
 
+/* As prepared; for tests of how it is read. */
+const char *journal_sql_text(enum journal_statement which);
+
 /* Notes what the last call of SQLite failed with. Always false. */
 bool journal_sql_failed(struct journal_sql *sql);
 /* The same of any connection. */

@@ -82,11 +82,14 @@ void journal_tidy(struct journal *j) {
     uint64_t now_us = clock_mono_us();
     if (!j->w.sql)
         return;
-    bury_suspects(j);
+    journal_read_trouble(j);
+    if (j->w.sql)
+        bury_suspects(j);
     if (!j->w.sql || now_us < j->tick_us)
         return;
     j->w.now_us = clock_wall_us();
     j->tick_us = now_us + TICK_US;
+    journal_works(j);
     journal_room_look(j);
     watch_clock(j, now_us);
     bool more = sweep(j);
