@@ -76,8 +76,9 @@ struct redis_client {
     bool said_why;       /* the problem is noted better than the link can say it */
     bool ending;
     struct timer tick;
-    struct known_copy *put_back;      /* all of them … */
-    struct known_copy *put_back_next; /* … and what is not yet sent */
+    struct known_copy *put_back;       /* all of them … */
+    struct known_copy *put_back_next;  /* … what is not yet sent */
+    struct known_copy *put_back_asked; /* … and what the next answer is to */
     unsigned put_back_flying;
     uint64_t put_back_written;
     uint64_t put_back_refused; /* another token has the leg: both may have run */

@@ -47,6 +47,11 @@ void redis_greet_probe(struct redis_client *c) {
     ask_for_a_write(c, take_probe);
 }
 
+static void ask_incarnation(struct redis_client *c) {
+    ask(c, take_incarnation,
+        redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
+}
+
 /* All of these are sent at once: their answers carry nothing but a refusal. */
 void redis_greet(struct redis_client *c) {
     const struct redis_shared *s = c->shared;
@@ -68,14 +73,14 @@ void redis_greet(struct redis_client *c) {
     say(c, take_memory, info, 2);
     if (s->failover)
         ask_for_a_write(c, take_greeting);
-    ask(c, take_loaded, redis_cmd_load(&s->names, &c->link.out));
+    ask_incarnation(c);
 }
 
 void redis_greet_again(struct redis_client *c) {
     if (c->state != REDIS_READY)
         return;
     redis_client_state(c, REDIS_GREETING);
-    ask(c, take_loaded, redis_cmd_load(&c->shared->names, &c->link.out));
+    ask_incarnation(c);
 }
 
 static void take_greeting(struct redis_client *c, struct store_call *call,
@@ -113,13 +118,17 @@ static void take_loaded(struct redis_client *c, struct store_call *call,
     bool there = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "already exists");
     if (!there && !redis_greet_accepted(c, reply))
         return;
-    ask(c, take_incarnation,
-        redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
+    ask_incarnation(c);
 }
 
+/* A Redis without memory loads no functions, but runs those that end what it holds. */
 static void take_incarnation(struct redis_client *c, struct store_call *call,
                              const struct redisReply *reply) {
     (void)call;
+    if (redis_error_kind(reply) == SAID_UNLOADED) {
+        ask(c, take_loaded, redis_cmd_load(&c->shared->names, &c->link.out));
+        return;
+    }
     if (!redis_greet_accepted(c, reply))
         return;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
