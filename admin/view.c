@@ -30,15 +30,22 @@ json_t *view_number(double value, bool known) {
 }
 
 json_t *view_text(const char *text) {
-    json_t *json = json_string(text);
-    if (json)
+    return view_slice(slice_of(text));
+}
+
+json_t *view_slice(struct slice text) {
+    if (!text.ptr)
+        return json_null();
+    bool plain = text.len == 0 || !memchr(text.ptr, 0, text.len);
+    json_t *json = plain ? json_stringn(text.ptr, text.len) : NULL;
+    char *copy = json ? NULL : malloc(text.len);
+    if (!copy)
         return json;
-    char *copy = strdup(text);
-    for (char *c = copy; c && *c; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        copy[i] = c == 0 || c >= 0x80 ? '?' : (char)c;
     }
-    json = json_string(copy);
+    json = json_stringn(copy, text.len);
     free(copy);
     return json;
 }

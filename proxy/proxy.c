@@ -230,6 +230,7 @@ uint64_t proxy_started_wall_us(const struct proxy *p) {
 bool proxy_is_ready(struct proxy *p, struct err *err) {
     const struct conf *conf = p->rules->conf;
     struct store_state state;
+    struct journal_state journal;
     if (atomic_load(&p->draining)) {
         err_set(err, "draining: the process is about to end");
         return false;
@@ -240,6 +241,11 @@ bool proxy_is_ready(struct proxy *p, struct err *err) {
     }
     if (access(conf->directory, W_OK) != 0) {
         err_set(err, "directory %s is not writable", conf->directory);
+        return false;
+    }
+    journal_state(p->journal, &journal);
+    if (!journal.accepts) {
+        err_set(err, "the journal takes no new events: %s", journal.problem);
         return false;
     }
     store_state(p->store, &state);
