@@ -262,8 +262,7 @@ static double ms_at(struct metrics *m, enum side side, enum role role, double q)
 
 void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *ret) {
     struct metrics *m = p->metrics;
-    enum outcome failure;
-    struct breaker breaker = breakers_look(p, side, &failure);
+    struct breaker breaker = breakers_look(p, side);
     memset(ret, 0, sizeof *ret);
     ret->breaker = breaker.state;
     memcpy(ret->breaker_reason, breaker.reason, sizeof ret->breaker_reason);
