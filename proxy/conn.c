@@ -29,10 +29,12 @@ void conn_enter(struct conn *c, enum conn_state state) {
     static const uint64_t time_outs[] = {
         [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
         [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
+    uint64_t time_out =
+        state == CONN_HEAD && c->worker->draining ? CONN_GRACE_US : time_outs[state];
     c->state = state;
     c->period_bytes = 0;
-    if (time_outs[state])
-        timer_set(c->worker->loop, &c->timer, time_outs[state]);
+    if (time_out)
+        timer_set(c->worker->loop, &c->timer, time_out);
     else
         timer_stop(&c->timer);
 }
@@ -60,6 +62,12 @@ void conn_close(struct conn *c, enum conn_end why) {
     task_later(c->worker->loop, &c->reap);
     if (d)
         delivery_detach(d);
+    worker_conn_closed(c->worker);
+}
+
+void conn_drain(struct conn *c) {
+    if (c->state == CONN_HEAD)
+        timer_set(c->worker->loop, &c->timer, CONN_GRACE_US);
 }
 
 static bool is_full(const struct conn *c) {
@@ -97,7 +105,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     if (c->seen == 0) {
         c->started_us = loop_now_us(c->worker->loop);
         c->in.max = in_max(c->worker);
-        timer_set(c->worker->loop, &c->timer, HEAD_US);
+        timer_set(c->worker->loop, &c->timer, c->worker->draining ? CONN_GRACE_US : HEAD_US);
     }
     switch (http_parse_request(data, len, c->seen, &limits, &head, &problem)) {
     case HTTP_MORE:
@@ -334,8 +342,8 @@ static void timed_out(void *arg) {
     struct conn *c = arg;
     switch (c->state) {
     case CONN_HEAD:
-        if (c->seen == 0) {
-            conn_close(c, CONN_END_IDLE);
+        if (c->seen == 0 || c->worker->draining) { /* of half a head nothing was taken on */
+            conn_close(c, c->worker->draining ? CONN_END_STOP : CONN_END_IDLE);
             return;
         }
         c->minor = 1;

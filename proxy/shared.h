@@ -19,12 +19,13 @@ struct steering;
 struct probe;
 struct recovery;
 struct rules;
+struct sockets;
 
 struct proxy {
     struct store *store;
     struct journal *journal;
     struct journal_client *journal_client; /* on `loop` */
-    struct loop *loop; /* the admin thread's */
+    struct loop *loop;                     /* the admin thread's */
     struct store_client *client;
     struct metrics *metrics;
     struct metrics_slab *slab; /* of the admin thread */
@@ -37,13 +38,14 @@ struct proxy {
     struct store_watch store_watch;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;
-    uint16_t *ports; /* bound, per listener */
-    bool open;       /* workers were told to accept */
+    struct sockets *sockets;
+    bool open; /* workers were told to accept */
 
     struct health_state health[SIDES];
     atomic_uint in_flight[SIDES][ROLES]; /* attempts, against max_in_flight */
     atomic_ullong body_bytes;            /* against limits.in_flight */
     atomic_uint connections;             /* against limits.connections */
+    atomic_uint listening;               /* workers that have listeners */
     atomic_uint deliveries;              /* in flight, detached ones too */
     atomic_uint recording;               /* outcomes the store has not taken yet */
     atomic_bool draining;
