@@ -19,18 +19,26 @@
 #define PERIOD_US      (10 * SECOND_US) /* a body must bring PERIOD_BYTES in each */
 #define PERIOD_BYTES   (64 * 1024)
 #define LINGER_US      (2 * SECOND_US)
+#define LAST_LINGER_US (SECOND_US / 2) /* while draining: the next process waits */
 #define LINGER_BYTES   (64 * 1024 * 1024ull)
 #define PIPELINE_MAX   (64 * 1024) /* bytes behind the request in work that are taken in */
 #define TARGET_MAX     (8 * 1024)
 #define READS_PER_TURN 4
 #define DIRECT_MIN     (32 * 1024) /* from this much left on a body is read to where it stays */
 
-void conn_enter(struct conn *c, enum conn_state state) {
-    static const uint64_t time_outs[] = {
+static uint64_t time_out_of(const struct conn *c, enum conn_state state) {
+    static const uint64_t usual[] = {
         [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
         [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
-    uint64_t time_out =
-        state == CONN_HEAD && c->worker->draining ? CONN_GRACE_US : time_outs[state];
+    if (c->worker->draining && state == CONN_HEAD)
+        return CONN_GRACE_US;
+    if (c->worker->draining && state == CONN_LINGER)
+        return LAST_LINGER_US;
+    return usual[state];
+}
+
+void conn_enter(struct conn *c, enum conn_state state) {
+    uint64_t time_out = time_out_of(c, state);
     c->state = state;
     c->period_bytes = 0;
     if (time_out)

@@ -43,9 +43,9 @@ export class Supervised extends Pointsman {
 
   /** Ends the process; the supervisor starts the next one at once. */
   async restart() {
-    const runs = this.logged('started').length;
     this.signal('SIGTERM');
-    await until('the next process runs', () => this.logged('started').length > runs);
+    this.log.length = 0;
+    await until('the next process runs', () => this.logged('started').length > 0);
     await this.listening();
     await this.ready();
   }
