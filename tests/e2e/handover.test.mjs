@@ -81,10 +81,14 @@ function successor(world, pm, config = pm.config) {
   return world.instance(config, { dir: pm.dir, args: ['--takeover'] });
 }
 
-const quick = (request) => ({ delay: request.body.length % 20 });
+/** Answers at once, mostly: each 50th answer takes a second. */
+function uneven() {
+  let n = 0;
+  return () => ({ delay: ++n % 50 === 0 ? 1000 : n % 20 });
+}
 
 scenario('a process that takes over, three times in a row with other numbers of workers, loses and repeats nothing', async (world) => {
-  const first = await world.system({ legacy: { answer: quick }, config: { workers: 1 } });
+  const first = await world.system({ legacy: { answer: uneven() }, config: { workers: 1 } });
   let { pm } = first;
   const { legacy, config } = first;
   const load = world.adopt(new Load(pm.address));
@@ -103,7 +107,7 @@ scenario('a process that takes over, three times in a row with other numbers of 
 });
 
 scenario('a socket the supervisor holds survives restarts under load', async (world) => {
-  const { legacy, config } = await world.system({ legacy: { answer: quick }, instances: 0 });
+  const { legacy, config } = await world.system({ legacy: { answer: uneven() }, instances: 0 });
   const pm = await world.pointsman(config, { kind: Supervised });
   const load = world.adopt(new Load(pm.address));
   for (let i = 0; i < 4; i++) {
