@@ -12,6 +12,7 @@
 #include <pointsman/admin.h>
 #include <pointsman/clock.h>
 #include <pointsman/conf.h>
+#include <pointsman/journal.h>
 #include <pointsman/log.h>
 #include <pointsman/loop.h>
 #include <pointsman/proxy.h>
@@ -34,6 +35,7 @@ struct serving {
     sigset_t signals;
     struct sockets *sockets;
     struct store *store;
+    struct journal *journal;
     struct loop *loop; /* the admin thread's */
     struct proxy *proxy;
     struct admin *admin;
@@ -124,12 +126,15 @@ static bool start(struct serving *s, struct err *err) {
     raise_descriptors();
     if (!open_sockets_and_store(s, err))
         return false;
+    s->journal = journal_open(s->conf, err);
+    if (!s->journal)
+        return false;
     s->loop = loop_new();
     if (!s->loop) {
         err_set(err, "no event loop: %s", strerror(errno));
         return false;
     }
-    s->proxy = proxy_start(s->conf, s->store, NULL, s->sockets, s->loop, err);
+    s->proxy = proxy_start(s->conf, s->store, s->journal, s->sockets, s->loop, err);
     if (!s->proxy)
         return false;
     s->admin = admin_start(s->proxy, s->loop, s->conf, s->sockets, err);
@@ -156,6 +161,7 @@ static void stop(struct serving *s) {
     sockets_free(s->sockets);
     if (s->loop)
         loop_free(s->loop);
+    journal_close(s->journal);
     if (s->store)
         store_close(s->store);
     conf_unref(s->conf);
