@@ -88,9 +88,16 @@ function uneven() {
   return () => ({ delay: ++n % 50 === 0 ? 1000 : n % 20 });
 }
 
-for (const [begin, ...others] of [[1, 2, 1, 2], [2, 1, 3]]) {
-  scenario(`taking over again and again, with ${[begin, ...others]} workers, loses and repeats nothing`, async (world) => {
-    const first = await world.system({ legacy: { answer: uneven() }, config: { workers: begin } });
+const RUNS = [
+  { workers: [1, 2, 1, 2] },
+  { workers: [2, 1, 3] },
+  { workers: [2, 2, 1], store: 'redis' },
+  { workers: [2, 1, 2], source: { reply: 'accepted' } },
+];
+for (const { workers: [begin, ...others], ...options } of RUNS) {
+  const name = `${[begin, ...others]} workers ${JSON.stringify(options)}`;
+  scenario(`taking over again and again loses and repeats nothing: ${name}`, async (world) => {
+    const first = await world.system({ ...options, legacy: { answer: uneven() }, config: { workers: begin } });
     let { pm } = first;
     const { legacy, config } = first;
     const load = world.adopt(new Load(pm.address));
@@ -105,6 +112,7 @@ for (const [begin, ...others] of [[1, 2, 1, 2], [2, 1, 3]]) {
       await load.more(150);
     }
     await load.stop();
+    await until('nothing is queued', async () => (await pm.status()).queue.pending === 0);
     load.check(legacy);
   });
 }
@@ -165,6 +173,19 @@ function listens(pid, address) {
     }
   }).length;
 }
+
+scenario('what is queued is delivered by the new process', async (world) => {
+  const { pm, legacy } = await world.system();
+  await legacy.stop();
+  const event = await opened(1);
+  assert.equal((await pm.send(event)).json.status, 'queued');
+  const next = await successor(world, pm, { ...pm.config, retry: { ladder: ['50ms'] } }).start();
+  assert.equal(await pm.exitCode(), 0);
+  assert.equal((await next.status()).queue.pending, 1);
+  await legacy.restart();
+  await until('nothing is queued', async () => (await next.status()).queue.pending === 0);
+  assert.equal(legacy.of(event.id).length, 1);
+});
 
 scenario('kill -9 of the old process in the middle of a takeover does not stop the new one', async (world) => {
   const { pm, legacy } = await world.system();
