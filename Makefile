@@ -31,7 +31,7 @@ LAYERS := admin proxy router store conf base
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))
 LIBS := $(foreach l,$(LAYERS),$(if $(wildcard $(l)/*.c),$(B)/lib$(l).a))
 DEMO := $(patsubst demo/%.c,$(B)/demo/%,$(wildcard demo/*.c))
-VFS := $(B)/tests/vfs/vfs.o $(B)/tests/vfs/overlay.o
+VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 

@@ -2,18 +2,22 @@
  * rest on to SQLite's own. */
 #include "vfs.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "overlay.h"
 
 struct shim_file {
     sqlite3_file base;
     struct overlay *overlay; /* NULL: the file cannot be written to, and is left alone */
+    const char *name;        /* SQLite's; it outlives the file */
     bool journal;
     _Alignas(8) char real[]; /* of the real VFS */
 };
@@ -75,8 +79,25 @@ static int64_t size_of(sqlite3_file *file) {
     return size;
 }
 
-static bool too_long(sqlite3_file *file, int64_t end, int32_t counted) {
-    if (!get(TEST_VFS_FULL) || counted < get(TEST_VFS_FROM) || end <= size_of(file))
+static bool begun(void) {
+    return get(TEST_VFS_FULL) && get(TEST_VFS_WRITES) >= get(TEST_VFS_FROM);
+}
+
+bool test_vfs_full(void) {
+    return ctl && begun();
+}
+
+static bool room_was_given(sqlite3_file *file) {
+    const char *name = ((struct shim_file *)file)->name;
+    const char *slash = strrchr(name, '/');
+    int len = slash ? (int)(slash - name) + 1 : 0;
+    char ballast[PATH_MAX];
+    snprintf(ballast, sizeof(ballast), "%.*sballast", len, name);
+    return access(ballast, F_OK) != 0;
+}
+
+static bool too_long(sqlite3_file *file, int64_t end) {
+    if (!begun() || end <= size_of(file) || (get(TEST_VFS_FULL) == 2 && room_was_given(file)))
         return false;
     count(TEST_VFS_HITS);
     return true;
@@ -92,7 +113,7 @@ static int before_change(sqlite3_file *file, int64_t end) {
     maybe_die();
     if (fail(TEST_VFS_FAIL_WRITE, counted))
         return SQLITE_IOERR_WRITE;
-    return too_long(file, end, counted) ? SQLITE_FULL : SQLITE_OK;
+    return too_long(file, end) ? SQLITE_FULL : SQLITE_OK;
 }
 
 /* ---- what changes a file ---- */
@@ -145,14 +166,23 @@ static int shim_sync(sqlite3_file *file, int flags) {
     return real->pMethods->xSync(real, flags);
 }
 
+/* The pragma's value is replaced in place, before SQLite reads it. */
+static void set_checkpoint(char **pragma) {
+    if (get(TEST_VFS_CHECKPOINT) && pragma[2] &&
+        sqlite3_stricmp(pragma[1], "wal_autocheckpoint") == 0)
+        snprintf(pragma[2], strlen(pragma[2]) + 1, "%d", get(TEST_VFS_CHECKPOINT));
+}
+
 static int shim_file_control(sqlite3_file *file, int op, void *arg) {
     sqlite3_file *real = real_of(file);
     if (op == SQLITE_FCNTL_SIZE_HINT && watched(file)) {
-        if (too_long(file, *(sqlite3_int64 *)arg, get(TEST_VFS_WRITES)))
+        if (too_long(file, *(sqlite3_int64 *)arg))
             return SQLITE_FULL;
         if (in_memory(file))
             return SQLITE_OK;
     }
+    if (op == SQLITE_FCNTL_PRAGMA)
+        set_checkpoint(arg);
     return real->pMethods->xFileControl(real, op, arg);
 }
 
@@ -263,6 +293,7 @@ static int shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
         return rc;
     const char *base = strrchr(name, '/');
     f->journal = strstr(base ? base : name, "journal.db") != NULL;
+    f->name = name;
     f->overlay = overlay_get(name);
     f->base.pMethods = &methods;
     return SQLITE_OK;

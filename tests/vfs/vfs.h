@@ -17,8 +17,10 @@ enum test_vfs_field {
     /* 1: writes live in this process's memory until xSync: after a kill the file holds only what
      * was synced. An orderly exit() writes them out, as no power was cut. */
     TEST_VFS_FORGET = 0,
-    TEST_VFS_FAIL_SYNC,    /* the next n xSync fail with SQLITE_IOERR_FSYNC; -1: all */
-    TEST_VFS_FULL,         /* 1: what would make a file longer fails with SQLITE_FULL */
+    TEST_VFS_FAIL_SYNC, /* the next n xSync fail with SQLITE_IOERR_FSYNC; -1: all */
+    /* What would make a file longer fails with SQLITE_FULL, and the file system says it is full.
+     * 1: always. 2: while there is a file `ballast` beside it (removing it gives room). */
+    TEST_VFS_FULL,
     TEST_VFS_SLOW_SYNC_MS, /* each xSync takes so much longer */
     TEST_VFS_KILL_AT,      /* SIGKILL instead of the call that makes writes + syncs this; 0: off */
     TEST_VFS_WRITES,       /* counted: xWrite and xTruncate */
@@ -33,7 +35,9 @@ enum test_vfs_field {
     TEST_VFS_LOST, /* 1: what a failing xSync was to write is never written, though read back */
     /* Faults of sync start when `syncs` is at least this, those of writes when `writes` is. */
     TEST_VFS_FROM,
-    TEST_VFS_HITS, /* counted: calls that failed by order */
+    TEST_VFS_CHECKPOINT, /* replaces the value of a program's PRAGMA wal_autocheckpoint, which
+                            must not have fewer digits; 0: off */
+    TEST_VFS_HITS,       /* counted: calls that failed by order */
     TEST_VFS_FIELDS
 };
 
@@ -44,5 +48,8 @@ struct test_vfs_control {
 /* Makes the shim SQLite's default VFS, once per process, before a database is opened. Borrows
  * control for the life of the process. False: SQLite refused. */
 bool test_vfs_register(struct test_vfs_control *control);
+
+/* The file system is to say that it is full. */
+bool test_vfs_full(void);
 
 #endif
