@@ -176,8 +176,7 @@ static void a_file_that_was_never_synced_is_empty_after_a_kill(void **state) {
 
 static void store_then_killed(void) {
     sqlite3 *db = open_db(store);
-    need(exec(db, "PRAGMA synchronous = OFF") == SQLITE_OK);
-    need(put(db, 1, 10) == SQLITE_OK);
+    need(exec(db, "PRAGMA synchronous = OFF") == SQLITE_OK && put(db, 1, 10) == SQLITE_OK);
     raise(SIGKILL);
 }
 
