@@ -83,12 +83,12 @@ struct journal_call { /* first member of every call */
  * on disk: a damaged file is set aside as journal-damaged-<n>.db and what can be read of it is
  * taken over. Rows that are SENDING stay so until journal_sending lists them. */
 MUST_CHECK struct journal *journal_open(const struct conf *conf, struct err *err);
-void journal_close(struct journal *journal); /* after every client is freed */
+void journal_close(struct journal *journal); /* after every client is freed; NULL is allowed */
 /* keep and max_bytes may change with a reload; any thread. */
 void journal_reload(struct journal *journal, const struct conf *conf);
 MUST_CHECK struct journal_client *journal_client_new(struct journal *journal, struct loop *loop);
 /* Open calls are answered JOURNAL_FAILED first. */
-void journal_client_free(struct journal_client *client);
+void journal_client_free(struct journal_client *client); /* NULL is allowed */
 
 /* For status, readiness, metrics; any thread. Counted before journal_open returns. */
 struct journal_state {
