@@ -11,7 +11,13 @@
 #include "journal_plan.h"
 
 /* How a child ends that is not killed by the fault. */
-enum child_end { CHILD_DONE = 0, CHILD_NO_OPEN = 3, CHILD_NO_RECOVERY, CHILD_BROKEN };
+enum child_end {
+    CHILD_DONE = 0,
+    CHILD_NO_OPEN = 3,
+    CHILD_NO_RECOVERY,
+    CHILD_NO_REPEAT,
+    CHILD_BROKEN
+};
 
 #define NOTE_SUBMIT 0
 #define NOTE_ANSWER 1
@@ -114,7 +120,7 @@ static inline void child_put(struct child *c, struct slot *s) {
     s->body->len = s->op->body;
     plan_event(s->op->id, s->n, &s->text, &s->put.event);
     s->put.event.body = s->body;
-    s->put.mark = plan_mark(s->op, s->n, &s->text);
+    s->put.mark = plan_mark(c->plan, s->op, s->n, &s->text);
     s->put.mine = s->op->mine;
     s->put.in_hand = s->op->in_hand;
     s->put.ordered = plan_ordered(s->op->id);
@@ -153,7 +159,7 @@ static inline void child_move(struct child *c, struct slot *s) {
     const struct hold *hold = &c->holds[s->op->id];
     s->move.seq = hold->seq;
     s->move.ver = hold->ver;
-    s->move.mark = plan_mark(s->op, s->n, &s->text);
+    s->move.mark = plan_mark(c->plan, s->op, s->n, &s->text);
     s->move.keep_hand = s->op->keep_hand;
     s->move.gone = s->op->gone;
     journal_move(c->client, &s->move);
@@ -218,11 +224,16 @@ static inline struct conf child_conf(const char *directory) {
                          .journal_keep_ms = 14ull * 24 * 3600 * 1000};
 }
 
-static inline void child_open(struct child *c, const char *directory) {
+/* `heal` is called where it cannot be opened, before a second try. */
+static inline void child_open(struct child *c, const char *directory, void (*heal)(void)) {
     struct conf conf = child_conf(directory);
     struct err err;
     c->loop = loop_new();
     c->journal = journal_open(&conf, &err);
+    if (!c->journal) {
+        heal();
+        c->journal = journal_open(&conf, &err);
+    }
     if (!c->journal) {
         fprintf(stderr, "journal_open: %s\n", err.text);
         _exit(CHILD_NO_OPEN);
@@ -254,6 +265,20 @@ static inline void child_after(struct child *c) {
     fprintf(stderr, "no put is taken after the fault: %s; %s\n",
             journal_result_names[c->slots[NOTE_AFTER].call.result], state.problem);
     _exit(CHILD_NO_RECOVERY);
+}
+
+/* Who holds a row repeats a move that failed: it may be on disk, and is told OK either way. */
+static inline void child_repeat(struct child *c) {
+    for (unsigned n = 0; n < c->plan->count; n++) {
+        const struct op *op = &c->plan->ops[n];
+        if (op->kind != OP_MOVE || c->slots[n].child != c ||
+            c->slots[n].call.result != JOURNAL_FAILED)
+            continue;
+        child_submit(c, op, n);
+        loop_run(c->loop);
+        if (c->slots[n].call.result != JOURNAL_OK)
+            _exit(CHILD_NO_REPEAT);
+    }
 }
 
 static inline void child_close(struct child *c) {

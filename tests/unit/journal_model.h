@@ -50,12 +50,13 @@ static inline void model_mark(struct model_row *r, const struct op *op, int n) {
         r->answer = n;
 }
 
-/* False: it cannot have been answered OK. */
+/* False: it cannot have been answered OK. What was dead or done begins anew. */
 static inline bool model_put(struct model_row *r, const struct op *op, int n) {
     if (r->there && !op->mine && r->state < ROW_DEAD)
         return false;
-    uint32_t tries = r->there && r->tries > op->tries ? r->tries : op->tries;
-    int answer = r->there ? r->answer : MODEL_NONE;
+    bool goes_on = r->there && r->state < ROW_DEAD;
+    uint32_t tries = goes_on && r->tries > op->tries ? r->tries : op->tries;
+    int answer = goes_on ? r->answer : MODEL_NONE;
     *r = (struct model_row){.there = true, .answer = answer, .ordered = plan_ordered(op->id)};
     model_mark(r, op, n);
     r->tries = tries;
@@ -219,7 +220,7 @@ static inline bool model_answered(struct model *m, const struct op *op, int n,
             model_refresh(&m->rows[op->id][i], n);
         return op->kind == OP_PUT;
     case JOURNAL_FULL:
-        return op->kind == OP_PUT;
+        return op->kind == OP_PUT || (op->kind == OP_TURN && op->turn == TURN_COPY);
     default:
         return true;
     }

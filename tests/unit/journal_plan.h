@@ -6,15 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <pointsman/clock.h>
 #include <pointsman/journal.h>
 
 #define PLAN_IDS    64
 #define PLAN_MAX    160
 #define PLAN_BODY   100000
 #define PLAN_ANSWER ROW_ANSWER_MAX
-#define PLAN_BYTES  700000              /* journal.max_bytes: the last phase needs more */
-#define PLAN_LATER  4102444800000000ull /* a due time that does not come */
-#define PLAN_LINES  60                  /* ids from here on are ordered, in one line */
+#define PLAN_BYTES  700000 /* journal.max_bytes: the last phase needs more */
+#define PLAN_LINES  60     /* ids from here on are ordered, in one line */
 
 enum op_kind { OP_PUT = 0, OP_MOVE, OP_TAKE, OP_TURN, OP_SETTLE, OP_HASTEN };
 
@@ -44,6 +44,7 @@ struct op {
 
 struct plan {
     struct op ops[PLAN_MAX];
+    uint64_t later_us; /* a due time that does not come */
     unsigned count;
 };
 
@@ -158,6 +159,7 @@ static inline void plan_quota(struct plan *p) {
 
 static inline void plan_make(struct plan *p) {
     p->count = 0;
+    p->later_us = clock_wall_us() + 12ull * 3600 * 1000000;
     plan_states(p);
     plan_replaced(p);
     plan_turns(p);
@@ -220,7 +222,8 @@ static inline void plan_fill(unsigned n, char *to, size_t len) {
     }
 }
 
-static inline struct journal_mark plan_mark(const struct op *op, unsigned n, struct plan_text *t) {
+static inline struct journal_mark plan_mark(const struct plan *p, const struct op *op, unsigned n,
+                                            struct plan_text *t) {
     static char answers[PLAN_MAX][PLAN_ANSWER];
     struct journal_mark mark = {.state = op->state,
                                 .reason = op->reason,
@@ -229,7 +232,7 @@ static inline struct journal_mark plan_mark(const struct op *op, unsigned n, str
                                 .fence = 1000000ull * n,
                                 .tries = op->tries,
                                 .retry = op->retry,
-                                .due_wall_us = op->later ? PLAN_LATER : 0,
+                                .due_wall_us = op->later ? p->later_us : 0,
                                 .status = op->answer ? (uint16_t)(400 + n) : 0,
                                 .sticky_ms = 60000 + n};
     snprintf(t->token, sizeof(t->token), "%032u", n);

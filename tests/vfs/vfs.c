@@ -317,6 +317,8 @@ static int shim_access(sqlite3_vfs *vfs, const char *name, int flags, int *ret) 
 bool test_vfs_register(struct test_vfs_control *control) {
     static sqlite3_vfs shim;
     ctl = control;
+    if (real_vfs)
+        return true;
     real_vfs = sqlite3_vfs_find(NULL);
     if (!real_vfs)
         return false;

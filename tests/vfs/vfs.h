@@ -45,8 +45,8 @@ struct test_vfs_control {
     _Atomic int32_t fields[TEST_VFS_FIELDS];
 };
 
-/* Makes the shim SQLite's default VFS, once per process, before a database is opened. Borrows
- * control for the life of the process. False: SQLite refused. */
+/* Makes the shim SQLite's default VFS, before a database is opened; later calls only put another
+ * control in place, while none is. Borrows control for good. False: SQLite refused. */
 bool test_vfs_register(struct test_vfs_control *control);
 
 /* The file system is to say that it is full. */
