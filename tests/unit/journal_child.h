@@ -49,6 +49,7 @@ struct slot {
 struct child {
     const struct plan *plan;
     int notes;
+    bool patient; /* waits after a failure until the journal accepts again */
     struct loop *loop;
     struct journal *journal;
     struct journal_client *client;
@@ -208,13 +209,53 @@ static inline void child_submit(struct child *c, const struct op *op, unsigned n
     }
 }
 
+static inline void child_fire(void *arg) {
+    struct child *c = arg;
+    loop_stop(c->loop);
+}
+
+static inline void child_wait(struct child *c) {
+    struct timer timer;
+    timer_init(&timer, child_fire, c);
+    timer_set(c->loop, &timer, 10000);
+    loop_run(c->loop);
+}
+
+/* Who holds a row repeats a move that failed: it may be on disk, and is told OK either way. */
+static inline void child_repeat(struct child *c, unsigned n) {
+    const struct op *op = &c->plan->ops[n];
+    if (op->kind != OP_MOVE || c->slots[n].child != c || c->slots[n].call.result != JOURNAL_FAILED)
+        return;
+    child_submit(c, op, n);
+    loop_run(c->loop);
+    if (c->slots[n].call.result == JOURNAL_OK)
+        c->holds[op->id].unknown = false;
+}
+
+/* A fault that strikes once is over when the journal has come back. */
+static inline void child_recover(struct child *c, unsigned n) {
+    struct journal_state state = {.accepts = false};
+    if (c->slots[n].child != c || c->slots[n].call.result != JOURNAL_FAILED)
+        return;
+    for (unsigned tries = 0; tries < 1000 && !state.accepts; tries++) {
+        child_wait(c);
+        journal_state(c->journal, &state);
+    }
+    child_repeat(c, n);
+}
+
 static inline void child_run(struct child *c) {
-    for (unsigned n = 0; n < c->plan->count; n++) {
+    for (unsigned n = 0, begun = 0; n < c->plan->count; n++) {
         const struct op *op = &c->plan->ops[n];
         if (child_can(c, op))
             child_submit(c, op, n);
-        if (!op->with_next && c->open)
+        if (op->with_next)
+            continue;
+        if (c->open)
             loop_run(c->loop);
+        for (; c->patient && begun <= n; begun++)
+            child_recover(c, begun);
+        begun = n + 1;
     }
 }
 
@@ -243,22 +284,14 @@ static inline void child_open(struct child *c, const char *directory, void (*hea
         _exit(CHILD_BROKEN);
 }
 
-static inline void child_fire(void *arg) {
-    struct child *c = arg;
-    loop_stop(c->loop);
-}
-
 /* Puts one more event until it is taken; the fault is over. */
 static inline void child_after(struct child *c) {
-    struct timer timer;
-    timer_init(&timer, child_fire, c);
-    for (unsigned tries = 0; tries < 500; tries++) {
+    for (unsigned tries = 0; tries < 1000; tries++) {
         child_submit(c, &plan_after, NOTE_AFTER);
         loop_run(c->loop);
         if (c->slots[NOTE_AFTER].call.result == JOURNAL_OK)
             return;
-        timer_set(c->loop, &timer, 20000);
-        loop_run(c->loop);
+        child_wait(c);
     }
     struct journal_state state;
     journal_state(c->journal, &state);
@@ -267,16 +300,11 @@ static inline void child_after(struct child *c) {
     _exit(CHILD_NO_RECOVERY);
 }
 
-/* Who holds a row repeats a move that failed: it may be on disk, and is told OK either way. */
-static inline void child_repeat(struct child *c) {
+static inline void child_repeat_all(struct child *c) {
     for (unsigned n = 0; n < c->plan->count; n++) {
-        const struct op *op = &c->plan->ops[n];
-        if (op->kind != OP_MOVE || c->slots[n].child != c ||
-            c->slots[n].call.result != JOURNAL_FAILED)
-            continue;
-        child_submit(c, op, n);
-        loop_run(c->loop);
-        if (c->slots[n].call.result != JOURNAL_OK)
+        child_repeat(c, n);
+        if (c->plan->ops[n].kind == OP_MOVE && c->slots[n].child == c &&
+            c->slots[n].call.result != JOURNAL_OK)
             _exit(CHILD_NO_REPEAT);
     }
 }

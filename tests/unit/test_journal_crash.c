@@ -38,7 +38,7 @@ static int32_t get(enum test_vfs_field field) {
 
 static void heal(void) {
     for (int i = 0; i < TEST_VFS_FIELDS; i++)
-        if (i != TEST_VFS_CHECKPOINT)
+        if (i != TEST_VFS_CHECKPOINT && i != TEST_VFS_HITS)
             set((enum test_vfs_field)i, 0);
 }
 
@@ -82,13 +82,14 @@ static void be_child(const struct fault *fault, int notes) {
     alarm(HANG_S);
     child.plan = &plan;
     child.notes = notes;
+    child.patient = fault->value == 1 && fault->field != TEST_VFS_FULL;
     child_open(&child, directory, heal);
     child_run(&child);
     if (fault->field != TEST_VFS_KILL_AT) {
         heal();
         set(TEST_VFS_FORGET, 1);
         child_after(&child);
-        child_repeat(&child);
+        child_repeat_all(&child);
         raise(SIGKILL);
     }
     child_close(&child);
@@ -132,6 +133,7 @@ static unsigned follow(const struct fault *fault, int fd, bool open_ops[PLAN_MAX
 
 static void inject(const struct fault *fault, int32_t at) {
     heal();
+    set(TEST_VFS_HITS, 0);
     set(TEST_VFS_CHECKPOINT, fault->checkpoint);
     set(TEST_VFS_FORGET, 1);
     set(TEST_VFS_TORN, fault->torn);
