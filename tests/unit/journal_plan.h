@@ -112,6 +112,8 @@ static inline void plan_turns(struct plan *p) {
     TURN(.id = 3, .from = ROW_DEAD, .turn = TURN_QUEUE, .side = SIDE_NEW);
     TURN(.id = 9, .from = ROW_DEAD, .turn = TURN_DROP);
     TURN(.id = 9, .from = ROW_DEAD, .turn = TURN_DROP, .result = JOURNAL_ABSENT);
+    PUT(.id = 16, .body = 9000, .mine = true, .state = ROW_DEAD, .reason = REASON_REJECTED);
+    TURN(.id = 16, .from = ROW_DEAD, .turn = TURN_COPY, .new_id = 21, .side = SIDE_NEW);
     TAKE(1);
     PUT(.id = 10, .body = 11000, .state = ROW_QUEUED, .reason = REASON_STORE);
     SETTLE(.id = 10);

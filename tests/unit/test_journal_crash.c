@@ -82,7 +82,7 @@ static void be_child(const struct fault *fault, int notes) {
     alarm(HANG_S);
     child.plan = &plan;
     child.notes = notes;
-    child.patient = fault->value == 1 && fault->field != TEST_VFS_FULL;
+    child.patient = fault->value > 0 && fault->field != TEST_VFS_FULL;
     child_open(&child, directory, heal);
     child_run(&child);
     if (fault->field != TEST_VFS_KILL_AT) {
@@ -291,14 +291,16 @@ static const struct fault kills[] = {
     KILL(.name = "killed, checkpoints often", .checkpoint = 32),
     KILL(.name = "killed, checkpoints often, some is there", .checkpoint = 32, .torn = 2),
 };
+#define SYNC(...)                                                                                  \
+    { .field = TEST_VFS_FAIL_SYNC, __VA_ARGS__ }
 static const struct fault failures[] = {
-    {.name = "one sync fails", .field = TEST_VFS_FAIL_SYNC, .value = 1},
-    {.name = "one sync fails and loses, checkpoints often",
-     .field = TEST_VFS_FAIL_SYNC,
-     .value = 1,
-     .lost = 1,
-     .checkpoint = 32},
-    {.name = "syncs fail", .field = TEST_VFS_FAIL_SYNC, .value = -1, .lost = 1},
+    SYNC(.name = "one sync fails", .value = 1),
+    SYNC(.name = "one sync fails and loses, checkpoints often", .value = 1, .lost = 1,
+         .checkpoint = 32),
+    SYNC(.name = "one sync fails and loses unseen", .value = 1, .lost = 2, .checkpoint = 32),
+    SYNC(.name = "two syncs fail and lose", .value = 2, .lost = 1),
+    SYNC(.name = "two syncs fail and lose unseen", .value = 2, .lost = 2),
+    SYNC(.name = "syncs fail and lose unseen", .value = -1, .lost = 2),
     {.name = "one write fails", .field = TEST_VFS_FAIL_WRITE, .value = 1, .checkpoint = 32},
     {.name = "writes fail", .field = TEST_VFS_FAIL_WRITE, .value = -1},
 };

@@ -28,6 +28,7 @@ struct overlay {
     int fd;
     pthread_mutex_t lock; /* what follows */
     bool dirty;           /* blocks are not as the file */
+    bool lost;            /* … and some never will be */
     int64_t size;         /* while dirty */
     int64_t real;         /* while dirty: bytes of the file behind this are not to be read */
     char **blocks;        /* NULL: as in the file */
@@ -136,7 +137,7 @@ static void forget_changes(struct overlay *o) {
 static void clean(struct overlay *o) {
     forget_changes(o);
     drop_blocks(o, 0);
-    o->dirty = false;
+    o->dirty = o->lost = false;
 }
 
 /* ---- the file's calls ---- */
@@ -243,15 +244,21 @@ static bool apply_all(struct overlay *o) {
 bool overlay_apply(struct overlay *o) {
     pthread_mutex_lock(&o->lock);
     bool ok = apply_all(o);
-    if (ok)
+    if (ok && o->lost)
+        forget_changes(o);
+    else if (ok)
         clean(o);
     pthread_mutex_unlock(&o->lock);
     return ok;
 }
 
-void overlay_lose(struct overlay *o) {
+void overlay_lose(struct overlay *o, bool read_back) {
     pthread_mutex_lock(&o->lock);
-    forget_changes(o);
+    o->lost = read_back && o->dirty;
+    if (read_back)
+        forget_changes(o);
+    else
+        clean(o);
     pthread_mutex_unlock(&o->lock);
 }
 
@@ -333,7 +340,7 @@ static struct overlay *add(const char *path) {
 }
 
 static void release(struct overlay *o) {
-    if (o->refs || o->count)
+    if (o->refs || o->dirty)
         return;
     struct overlay **at = &all;
     while (*at != o)

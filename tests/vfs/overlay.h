@@ -26,8 +26,8 @@ bool overlay_write(struct overlay *o, const void *from, size_t len, int64_t at);
 bool overlay_truncate(struct overlay *o, int64_t size);
 /* Writes what is unsynced to the file, in the order it came. */
 bool overlay_apply(struct overlay *o);
-/* What is unsynced is never written; it is read back until the next apply. */
-void overlay_lose(struct overlay *o);
+/* What is unsynced is never written; it is read back as long as this process lives, or not. */
+void overlay_lose(struct overlay *o, bool read_back);
 
 /* Before the process ends: all files, see TEST_VFS_TORN. */
 void overlays_tear(int torn, uint32_t seed);

@@ -157,7 +157,7 @@ static int shim_sync(sqlite3_file *file, int flags) {
         be_slow();
         if (fail(TEST_VFS_FAIL_SYNC, counted)) {
             if (get(TEST_VFS_LOST))
-                overlay_lose(overlay_of(file));
+                overlay_lose(overlay_of(file), get(TEST_VFS_LOST) == 2);
             return SQLITE_IOERR_FSYNC;
         }
     }

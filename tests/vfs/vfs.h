@@ -32,7 +32,9 @@ enum test_vfs_field {
      * 2: any of them, each maybe cut (a power cut, and a disk that reorders). */
     TEST_VFS_TORN,
     TEST_VFS_SEED, /* of torn */
-    TEST_VFS_LOST, /* 1: what a failing xSync was to write is never written, though read back */
+    /* What a failing xSync was to write is never written, as the kernel has it. 1: what was there
+     * before is read again (XFS, Btrfs). 2: it is read back as if it were written (ext4). */
+    TEST_VFS_LOST,
     /* Faults of sync start when `syncs` is at least this, those of writes when `writes` is. */
     TEST_VFS_FROM,
     TEST_VFS_CHECKPOINT, /* replaces the value of a program's PRAGMA wal_autocheckpoint, which
