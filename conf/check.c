@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "address.h"
+#include "options.h"
 
 #define GITHUB_PATIENCE_MS   10000
 #define GITHUB_REDELIVERS_MS UINT64_C(259200000)
@@ -166,23 +167,76 @@ static void check_collisions(const struct check *c, size_t i, size_t j) {
                        i, a->name, j, item_line(c, "sources", j, ".name"));
 }
 
+/* Of an item of sources; NULL: not given. */
+static const struct node *source_option(const struct check *c, size_t i, const char *key) {
+    struct text path = {0};
+    text_add(&path, "sources[%zu].%s", i, key);
+    return tree_find(c->root, path.bytes);
+}
+
+static void check_queueing(const struct check *c, size_t i) {
+    const struct conf_source *source = &c->conf->sources[i];
+    const struct node *on_failure = source_option(c, i, "on_failure");
+    bool answers =
+        on_failure && on_failure->kind == NODE_SCALAR && slice_iis(node_text(on_failure), "answer");
+    if (answers && source->reply == REPLY_ACCEPTED)
+        problems_warning(c->problems, on_failure->line,
+                         "sources[%zu].on_failure: answer has no effect with reply: accepted, as "
+                         "the sender was answered already; what fails is queued",
+                         i);
+    if (source->ordered && !source->queues)
+        problems_warning(c->problems, item_line(c, "sources", i, ".order"),
+                         "sources[%zu].order: entity with on_failure: answer: what failed comes "
+                         "again when the sender likes, behind later events",
+                         i);
+}
+
 static void check_sources(const struct check *c) {
     for (size_t i = 0; i < c->conf->source_count; i++) {
         const struct conf_source *source = &c->conf->sources[i];
         for (size_t j = 0; j < i; j++)
             check_collisions(c, i, j);
-        struct text path = {0};
-        text_add(&path, "sources[%zu].secrets", i);
-        const struct node *secrets = tree_find(c->root, path.bytes);
+        const struct node *secrets = source_option(c, i, "secrets");
         if (secrets && secrets->kind == NODE_SCALAR && slice_iis(node_text(secrets), "none"))
             problems_warning(c->problems, secrets->line,
-                             "%s: none: whoever reaches the path can send events", path.bytes);
+                             "sources[%zu].secrets: none: whoever reaches the path can send events",
+                             i);
+        check_queueing(c, i);
         if (source->provider == PROVIDER_GITHUB && source->deadline_ms >= GITHUB_PATIENCE_MS)
             problems_warning(c->problems, item_line(c, "sources", i, ".deadline"),
                              "sources[%zu].deadline: GitHub hangs up after 10s, and would not "
                              "see the answer",
                              i);
     }
+}
+
+static void check_retry(const struct check *c) {
+    for (size_t i = 1; i < c->conf->ladder_count; i++) {
+        if (c->conf->ladder_ms[i] >= c->conf->ladder_ms[i - 1])
+            continue;
+        struct text text = {0};
+        text_add_duration(&text, c->conf->ladder_ms[i]);
+        text_add(&text, " stands behind ");
+        text_add_duration(&text, c->conf->ladder_ms[i - 1]);
+        problems_warning(c->problems, item_line(c, "retry.ladder", i, ""),
+                         "retry.ladder: %s; pauses mostly grow", text.bytes);
+    }
+}
+
+static void check_limits(const struct check *c) {
+    const struct conf *conf = c->conf;
+    if (conf->limit_body > 0 && conf->limit_in_flight > 0 &&
+        conf->limit_in_flight < conf->limit_body)
+        problems_error(c->problems, tree_line(c->root, "limits.in_flight"),
+                       "limits.in_flight: %" PRIu64 " bytes hold no event of limits.body; allowed: "
+                       "%" PRIu64 " bytes and more",
+                       conf->limit_in_flight, conf->limit_body);
+    if (conf->journal_max_bytes > 0 && conf->journal_max_bytes < conf->limit_body)
+        problems_warning(c->problems, tree_line(c->root, "journal.max_bytes"),
+                         "journal.max_bytes: %" PRIu64
+                         " bytes hold no event of limits.body (%" PRIu64
+                         " bytes), which could not be queued",
+                         conf->journal_max_bytes, conf->limit_body);
 }
 
 void check_whole(const struct conf *conf, const struct node *root, struct problems *problems) {
@@ -193,10 +247,6 @@ void check_whole(const struct conf *conf, const struct node *root, struct proble
     check_backends(&c);
     check_rollout(&c);
     check_sources(&c);
-    if (conf->limit_body > 0 && conf->limit_in_flight > 0 &&
-        conf->limit_in_flight < conf->limit_body)
-        problems_error(problems, tree_line(root, "limits.in_flight"),
-                       "limits.in_flight: %" PRIu64 " bytes hold no event of limits.body; allowed: "
-                       "%" PRIu64 " bytes and more",
-                       conf->limit_in_flight, conf->limit_body);
+    check_retry(&c);
+    check_limits(&c);
 }

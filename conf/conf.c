@@ -61,6 +61,7 @@ static void conf_free(struct conf *conf) {
     for (size_t i = 0; i < conf->source_count; i++)
         source_clear(&conf->sources[i]);
     free(conf->sources);
+    free(conf->ladder_ms);
     free(conf);
 }
 

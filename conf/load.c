@@ -187,8 +187,12 @@ static void load_tree(struct loader *l, const struct node *root) {
         return;
     }
     load_block(l, &top);
-    for (size_t i = 0; i < l->conf->source_count; i++)
-        name_by_default(l, &l->conf->sources[i].name, provider_name(l->conf->sources[i].provider));
+    for (size_t i = 0; i < l->conf->source_count; i++) {
+        struct conf_source *source = &l->conf->sources[i];
+        name_by_default(l, &source->name, provider_name(source->provider));
+        if (source->reply == REPLY_ACCEPTED)
+            source->queues = true; /* whoever could be answered was told 202 already */
+    }
     if (l->conf->workers == 0)
         l->conf->workers = cores();
     check_whole(l->conf, root, &l->problems);

@@ -3,9 +3,7 @@
 
 #include "options.h"
 
-static const char *const later[] = {
-    "retry", "breaker", "auto_rollback", "journal", "listeners[].tls",
-};
+static const char *const later[] = {"listeners[].tls"};
 
 static size_t parent_len(const char *path) {
     const char *dot = strrchr(path, '.');
@@ -63,8 +61,6 @@ void text_add_size(struct text *t, uint64_t bytes) {
 static void add_words(const struct word *words, struct text *out) {
     const char *comma = "";
     for (; words->text; words++) {
-        if (words->later)
-            continue;
         text_add(out, "%s%s", comma, words->text);
         comma = ", ";
     }
@@ -109,7 +105,6 @@ static const char *const fixed[OPTION_TYPES] = {
     [OPTION_REDIS] = "redis://[[user]:password@]host[:port][/db]",
     [OPTION_MODE] = "legacy_only, new_only, parallel, gradual, emergency_rollback, or a backend's "
                     "name followed by _only",
-    [OPTION_PERCENTAGE] = "0 to 100 with up to four decimals",
     [OPTION_SECRETS] = "a list of {env: NAME}, {file: PATH} or {value: SECRET}, or the word none",
     [OPTION_TOKEN] = "{env: NAME}, {file: PATH} or {value: TOKEN}",
     [OPTION_HEADERS] = "a block of header names and values, at most 32",
@@ -136,6 +131,14 @@ void option_add_allowed(const struct option *o, struct text *out) {
     case OPTION_STICKY:
         add_durations(o, out);
         text_add(out, ", or in_flight, or closed");
+        break;
+    case OPTION_PERCENTAGE:
+        text_add(out, "%" PRIu64 " to %" PRIu64 " with up to four decimals",
+                 o->min / (PPM_ALL / 100), o->max / (PPM_ALL / 100));
+        break;
+    case OPTION_LADDER:
+        text_add(out, "a list of 1 to %d durations, each ", RETRY_STEPS_MAX);
+        add_durations(o, out);
         break;
     case OPTION_STATUSES:
         text_add(out, "a list of statuses from %" PRIu64 " to %" PRIu64, o->min, o->max);

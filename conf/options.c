@@ -13,25 +13,21 @@
 #define GIB    (UINT64_C(1) << 30)
 
 static const struct word store_kinds[] = {
-    {"embedded", STORE_EMBEDDED, false}, {"redis", STORE_REDIS, false}, {0}};
+    {"embedded", STORE_EMBEDDED}, {"redis", STORE_REDIS}, {0}};
 static const struct word when_downs[] = {
-    {"refuse", WHEN_DOWN_REFUSE, false}, {"local", WHEN_DOWN_LOCAL, false}, {"hold", 0, true}, {0}};
-static const struct word keys[] = {{"entity", KEY_ENTITY, false},
-                                   {"repository", KEY_REPOSITORY, false},
-                                   {"owner", KEY_OWNER, false},
-                                   {"event", KEY_EVENT, false},
+    {"hold", WHEN_DOWN_HOLD}, {"local", WHEN_DOWN_LOCAL}, {"refuse", WHEN_DOWN_REFUSE}, {0}};
+static const struct word keys[] = {{"entity", KEY_ENTITY},
+                                   {"repository", KEY_REPOSITORY},
+                                   {"owner", KEY_OWNER},
+                                   {"event", KEY_EVENT},
                                    {0}};
-static const struct word buckets[] = {
-    {"xxh3", BUCKET_XXH3, false}, {"modulo", BUCKET_MODULO, false}, {0}};
-static const struct word providers[] = {{"github", PROVIDER_GITHUB, false}, {0}};
-static const struct word event_ids[] = {
-    {"delivery", false, false}, {"delivery+hook", true, false}, {0}};
-static const struct word replies[] = {{"backend", REPLY_BACKEND, false},
-                                      {"summary", REPLY_SUMMARY, false},
-                                      {"accepted", 0, true},
-                                      {0}};
-static const struct word on_failures[] = {{"answer", 0, false}, {"queue", 0, true}, {0}};
-static const struct word orders[] = {{"none", 0, false}, {"entity", 0, true}, {0}};
+static const struct word buckets[] = {{"xxh3", BUCKET_XXH3}, {"modulo", BUCKET_MODULO}, {0}};
+static const struct word providers[] = {{"github", PROVIDER_GITHUB}, {0}};
+static const struct word event_ids[] = {{"delivery", false}, {"delivery+hook", true}, {0}};
+static const struct word replies[] = {
+    {"backend", REPLY_BACKEND}, {"summary", REPLY_SUMMARY}, {"accepted", REPLY_ACCEPTED}, {0}};
+static const struct word on_failures[] = {{"queue", true}, {"answer", false}, {0}};
+static const struct word orders[] = {{"none", false}, {"entity", true}, {0}};
 
 const struct section sections[] = {
     {.path = "", .help = "The process itself."},
@@ -61,6 +57,16 @@ const struct section sections[] = {
      .count_offset = offsetof(struct conf, source_count),
      .item_size = sizeof(struct conf_source),
      .help = "Who sends events, and how they are checked. At least one."},
+    {.path = "retry",
+     .help = "When an event on disk is tried again, and how often all together. An event whose "
+             "effect is unknown is never repeated by itself, unless its backend is `idempotent`."},
+    {.path = "breaker",
+     .help = "When a backend is spared: queued events wait and use up no attempts. Each instance "
+             "judges for itself."},
+    {.path = "auto_rollback", .help = "When pointsman itself goes back to legacy."},
+    {.path = "journal",
+     .help = "Events on this instance's disk, in `store.directory`: queued, being sent, in doubt, "
+             "dead."},
     {.path = "limits", .help = "What is refused, so that nobody can exhaust the machine."},
 };
 const size_t section_count = ARRAY_LEN(sections);
@@ -118,16 +124,17 @@ const struct option options[] = {
      .min = 1,
      .max = 1023,
      .def = "var",
-     .help = "Attempt logs and the embedded store; relative to the working directory; one "
+     .help = "Journal, attempt logs and the embedded store; relative to the working directory; one "
              "process at a time."},
     {.path = "store.when_down",
      .type = OPTION_WORD,
      .effect = EFFECT_RESTART,
      FIELD(conf, when_down),
      .words = when_downs,
-     .def = "refuse",
-     .help = "While the store is away: `refuse` answers 503; `local` claims by this instance "
-             "alone, which can process an event twice and have it at both sides."},
+     .def = "hold",
+     .help = "While the store is away: `hold` keeps events on disk, answers 202 and delivers when "
+             "it is back, so legacy waits too; `local` claims by this instance alone, which can "
+             "process an event twice and have it at both sides; `refuse` answers 503."},
     {.path = "store.remember",
      .type = OPTION_DURATION,
      .effect = EFFECT_RESTART,
@@ -274,6 +281,7 @@ const struct option options[] = {
      .type = OPTION_PERCENTAGE,
      .effect = EFFECT_FIRST_START,
      FIELD(conf, start_ppm),
+     .max = PPM_ALL,
      .absent = "0",
      .sample = "0",
      .help = "The percentage of the very first start."},
@@ -333,17 +341,107 @@ const struct option options[] = {
      .words = replies,
      .def = "backend",
      .help = "`backend` passes the backend's answer on; `summary` lists what the systems "
-             "answered."},
+             "answered; `accepted` is 202 as soon as the event is safely on disk."},
     {.path = "sources[].on_failure",
      .type = OPTION_WORD,
+     FIELD(conf_source, queues),
      .words = on_failures,
-     .def = "answer",
-     .help = "What the backend did not do is answered with its error, so that the sender knows."},
+     .def = "queue",
+     .help = "What the backend did not do: `queue` keeps it on disk, answers 202 and tries again; "
+             "`answer` passes the error on, so that the sender knows."},
     {.path = "sources[].order",
      .type = OPTION_WORD,
+     FIELD(conf_source, ordered),
      .words = orders,
      .def = "none",
-     .help = "Events are forwarded as they come."},
+     .help = "`entity` delivers what one instance got about an entity one after the other, across "
+             "retries too; what is dead or in doubt lets the next ones pass."},
+
+    {.path = "retry.ladder",
+     .type = OPTION_LADDER,
+     FIELD(conf, ladder_ms),
+     .min = 10,
+     .max = DAY,
+     .def = "[5s, 30s, 2m, 10m, 30m, 2h, 5h, 10h, 10h]",
+     .help = "The pause before the second try, the third and so on; after the last step the event "
+             "is dead. A backend's Retry-After may lengthen a pause to twice the step."},
+    {.path = "retry.jitter",
+     .type = OPTION_PERCENTAGE,
+     FIELD(conf, retry_jitter_ppm),
+     .max = PPM_ALL / 2,
+     .def = "20%",
+     .help = "A pause is so much longer or shorter by chance, so that not all come at once."},
+    {.path = "retry.budget",
+     .type = OPTION_PERCENTAGE,
+     FIELD(conf, retry_budget_ppm),
+     .max = PPM_ALL,
+     .def = "20%",
+     .help = "Retries at most, as a share of the events that come in; never under 10 a second."},
+
+    {.path = "breaker.failures",
+     .type = OPTION_COUNT,
+     FIELD(conf, breaker_failures),
+     .min = 1,
+     .max = 10000,
+     .def = "5",
+     .help = "Attempts that fail in a row and open the breaker. A rejection is no failure."},
+    {.path = "breaker.rate",
+     .type = OPTION_PERCENTAGE,
+     FIELD(conf, breaker_rate_ppm),
+     .min = PPM_ALL / 100,
+     .max = PPM_ALL,
+     .def = "50%",
+     .help = "It also opens when at least so many attempts within `window` failed."},
+    {.path = "breaker.window",
+     .type = OPTION_DURATION,
+     FIELD(conf, breaker_window_ms),
+     .min = 100,
+     .max = HOUR,
+     .def = "60s",
+     .help = "How far `rate` looks back."},
+    {.path = "breaker.samples",
+     .type = OPTION_COUNT,
+     FIELD(conf, breaker_samples),
+     .min = 1,
+     .max = 100000,
+     .def = "20",
+     .help = "With fewer attempts in the window `rate` says nothing."},
+    {.path = "breaker.open",
+     .type = OPTION_DURATION,
+     FIELD(conf, breaker_open_ms),
+     .min = 10,
+     .max = DAY,
+     .def = "60s",
+     .help = "How long an open breaker lets nothing through."},
+    {.path = "breaker.probes",
+     .type = OPTION_COUNT,
+     FIELD(conf, breaker_probes),
+     .min = 1,
+     .max = 1000,
+     .def = "3",
+     .help = "Attempts that are let through then; all must succeed to close it, one failure opens "
+             "it again."},
+
+    {.path = "auto_rollback.on_new_down",
+     .type = OPTION_BOOL,
+     FIELD(conf, rollback_on_new_down),
+     .def = "true",
+     .help = "The breaker of new opening in `new_only` or `gradual` switches to "
+             "`emergency_rollback`."},
+
+    {.path = "journal.max_bytes",
+     .type = OPTION_SIZE,
+     FIELD(conf, journal_max_bytes),
+     .min = MIB,
+     .max = 16 * 1024 * GIB,
+     .def = "10GiB",
+     .help = "Events on disk at most; when it is full, new ones are answered 503."},
+    {.path = "journal.keep",
+     .type = OPTION_DURATION,
+     FIELD(conf, journal_keep_ms),
+     .max = 365 * DAY,
+     .def = "14d",
+     .help = "How long a done event stays on disk. Dead ones and those in doubt never expire."},
 
     {.path = "limits.body",
      .type = OPTION_SIZE,

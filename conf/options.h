@@ -16,21 +16,22 @@ enum option_type {
     OPTION_NAME,     /* char *, lower-cased */
     OPTION_PATH,     /* char *, of a URL */
     OPTION_BOOL,
-    OPTION_WORD,     /* an enum, or a bool */
-    OPTION_COUNT,    /* an unsigned number of any width */
-    OPTION_DURATION, /* the same, ms */
-    OPTION_SIZE,     /* the same, bytes */
-    OPTION_ADDRESS,  /* struct conf_address */
-    OPTION_URL,      /* struct conf_url */
-    OPTION_REDIS,    /* redis, redis_user, redis_password, redis_db of struct conf */
-    OPTION_STICKY,   /* sticky, sticky_ms of struct conf */
-    OPTION_MODE,     /* has_start, start_mode of struct conf */
-    OPTION_PERCENTAGE,
-    OPTION_SECRETS,  /* secrets, secret_count of struct conf_source */
-    OPTION_TOKEN,    /* char * */
-    OPTION_HEADERS,  /* headers, header_count of struct conf_backend */
-    OPTION_STATUSES, /* not_done, not_done_count of struct conf_backend */
-    OPTION_FILTER,   /* only, only_count of struct conf_source */
+    OPTION_WORD,       /* an enum, or a bool */
+    OPTION_COUNT,      /* an unsigned number of any width */
+    OPTION_DURATION,   /* the same, ms */
+    OPTION_SIZE,       /* the same, bytes */
+    OPTION_ADDRESS,    /* struct conf_address */
+    OPTION_URL,        /* struct conf_url */
+    OPTION_REDIS,      /* redis, redis_user, redis_password, redis_db of struct conf */
+    OPTION_STICKY,     /* sticky, sticky_ms of struct conf */
+    OPTION_MODE,       /* has_start, start_mode of struct conf */
+    OPTION_PERCENTAGE, /* uint32_t, ppm */
+    OPTION_LADDER,     /* ladder_ms, ladder_count of struct conf; min, max: of a step, ms */
+    OPTION_SECRETS,    /* secrets, secret_count of struct conf_source */
+    OPTION_TOKEN,      /* char * */
+    OPTION_HEADERS,    /* headers, header_count of struct conf_backend */
+    OPTION_STATUSES,   /* not_done, not_done_count of struct conf_backend */
+    OPTION_FILTER,     /* only, only_count of struct conf_source */
     OPTION_TYPES
 };
 
@@ -39,7 +40,6 @@ enum option_effect { EFFECT_RELOAD = 0, EFFECT_RESTART, EFFECT_FIRST_START };
 struct word { /* lists end with text NULL */
     const char *text;
     unsigned value;
-    bool later; /* known, but not in this version */
 };
 
 struct option {
@@ -48,7 +48,7 @@ struct option {
     enum option_effect effect;
     bool required;
     size_t offset; /* in the section's struct */
-    size_t width;  /* 0: the value is checked only */
+    size_t width;
     uint64_t min;
     uint64_t max;
     const struct word *words;
@@ -87,7 +87,7 @@ struct slice path_parent(const char *path);
 bool option_is_in(const struct option *o, const struct section *s, const char *shown);
 bool section_is_in(const struct section *child, const struct section *parent);
 
-/* Options and blocks of later versions, which are refused with a word of their own. */
+/* Options of later versions, which are refused with a word of their own. */
 bool option_is_of_later(const char *path);
 
 /* What a value may be: "100ms to 10m, like 250ms, 9s, 5m". */

@@ -45,10 +45,8 @@ static void write_number(const struct setting *s, uint64_t value) {
     case sizeof(uint32_t):
         *(uint32_t *)at = (uint32_t)value;
         break;
-    case sizeof(uint64_t):
+    default:
         *(uint64_t *)at = value;
-        break;
-    default: /* 0: checked only */
         break;
     }
 }
@@ -61,7 +59,7 @@ static char *write_text(const struct setting *s) {
     return copy;
 }
 
-static bool in_range(const struct setting *s, uint64_t value) {
+bool setting_in_range(const struct setting *s, uint64_t value) {
     if (value >= s->option->min && value <= s->option->max)
         return true;
     setting_refuse(s, value < s->option->min ? "is too little" : "is too much");
@@ -117,10 +115,7 @@ static void set_word(const struct setting *s) {
     for (const struct word *w = s->option->words; w->text; w++) {
         if (!slice_iis(node_text(s->node), w->text))
             continue;
-        if (w->later)
-            setting_refuse(s, "is not available in this version");
-        else
-            write_number(s, w->value);
+        write_number(s, w->value);
         return;
     }
     setting_refuse(s, "is not known");
@@ -130,7 +125,7 @@ static void set_count(const struct setting *s) {
     uint64_t value;
     if (!slice_to_u64(node_text(s->node), &value))
         setting_refuse(s, "is no whole number");
-    else if (in_range(s, value))
+    else if (setting_in_range(s, value))
         write_number(s, value);
 }
 
@@ -138,7 +133,7 @@ static void set_duration(const struct setting *s) {
     uint64_t value;
     if (!conf_parse_duration_ms(node_text(s->node), &value))
         setting_refuse(s, "is no duration");
-    else if (in_range(s, value))
+    else if (setting_in_range(s, value))
         write_number(s, value);
 }
 
@@ -146,7 +141,7 @@ static void set_size(const struct setting *s) {
     uint64_t value;
     if (!conf_parse_size(node_text(s->node), &value))
         setting_refuse(s, "is no size");
-    else if (in_range(s, value))
+    else if (setting_in_range(s, value))
         write_number(s, value);
 }
 
@@ -201,7 +196,7 @@ static void set_sticky(const struct setting *s) {
         conf->sticky_ms = s->option->max;
     } else if (!conf_parse_duration_ms(node_text(s->node), &ms)) {
         setting_refuse(s, "is no duration");
-    } else if (in_range(s, ms)) {
+    } else if (setting_in_range(s, ms)) {
         conf->sticky = STICKY_DURATION;
         conf->sticky_ms = ms;
     }
@@ -217,9 +212,11 @@ static void set_mode(const struct setting *s) {
 }
 
 static void set_percentage(const struct setting *s) {
-    struct conf *conf = s->base;
-    if (!conf_parse_percentage(node_text(s->node), &conf->start_ppm))
+    uint32_t ppm;
+    if (!conf_parse_percentage(node_text(s->node), &ppm))
         setting_refuse(s, "is no percentage");
+    else if (setting_in_range(s, ppm))
+        write_number(s, ppm);
 }
 
 static const struct {
@@ -235,7 +232,7 @@ static const struct {
     [OPTION_MODE] = {set_mode, false},         [OPTION_PERCENTAGE] = {set_percentage, false},
     [OPTION_SECRETS] = {set_secrets, true},    [OPTION_TOKEN] = {set_token, true},
     [OPTION_HEADERS] = {set_headers, true},    [OPTION_STATUSES] = {set_statuses, true},
-    [OPTION_FILTER] = {set_filter, true},
+    [OPTION_FILTER] = {set_filter, true},      [OPTION_LADDER] = {set_ladder, true},
 };
 
 bool setting_is_scalar(const struct option *o) {

@@ -27,6 +27,8 @@ void setting_refuse(const struct setting *s, const char *what);
 void setting_refuse_silently(const struct setting *s, unsigned line, const char *what);
 void setting_error(const struct setting *s, unsigned line, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* Within the option's limits? Reports if not. */
+MUST_CHECK bool setting_in_range(const struct setting *s, uint64_t value);
 static inline void *setting_field(const struct setting *s) {
     return (char *)s->base + s->option->offset;
 }
@@ -37,5 +39,6 @@ void set_token(const struct setting *s);
 void set_headers(const struct setting *s);
 void set_statuses(const struct setting *s);
 void set_filter(const struct setting *s);
+void set_ladder(const struct setting *s);
 
 #endif

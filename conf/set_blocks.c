@@ -1,4 +1,4 @@
-/* Setters for values that are lists or blocks: headers, statuses, filters. */
+/* Setters for values that are lists or blocks: headers, statuses, filters, the ladder. */
 #include <ctype.h>
 #include <stdlib.h>
 
@@ -177,5 +177,30 @@ void set_filter(const struct setting *s) {
         if (!row->type)
             problems_no_memory(s->problems);
         (void)take_actions(s, n, row);
+    }
+}
+
+void set_ladder(const struct setting *s) {
+    struct conf *conf = s->base;
+    size_t count = s->node->count;
+    if (s->node->kind != NODE_LIST || count == 0 || count > RETRY_STEPS_MAX) {
+        setting_refuse(s, s->node->kind != NODE_LIST ? "is no list"
+                          : count == 0               ? "is empty"
+                                                     : "has too many steps");
+        return;
+    }
+    conf->ladder_ms = calloc(count, sizeof(*conf->ladder_ms));
+    if (!conf->ladder_ms) {
+        problems_no_memory(s->problems);
+        return;
+    }
+    for (const struct node *n = s->node->first; n; n = n->next) {
+        struct setting item = *s;
+        uint64_t ms;
+        item.node = n;
+        if (n->kind != NODE_SCALAR || !conf_parse_duration_ms(node_text(n), &ms))
+            setting_refuse(&item, "is no duration");
+        else if (setting_in_range(&item, ms))
+            conf->ladder_ms[conf->ladder_count++] = (uint32_t)ms;
     }
 }

@@ -62,7 +62,8 @@ struct journal {
     int64_t clock_ahead_us; /* of the wall clock; when it shrinks, that clock went back */
     bool shrinking;
     char problem[160];
-    uint64_t up_us; /* when the file is tried again */
+    bool failing;   /* until it has worked for a while */
+    uint64_t up_us; /* when the file is, or was, tried again */
     uint64_t backoff_us;
     uint64_t salvaged_us; /* 0: never */
 };
@@ -100,6 +101,10 @@ MUST_CHECK bool journal_file_open(struct journal *j, struct err *err);
 void journal_file_close(struct journal *j);
 /* The file is closed: tries it when its time has come. */
 void journal_file_retry(struct journal *j);
+/* Says so once it has not failed for a while. */
+void journal_works(struct journal *j);
+/* What the reader found about the file. */
+void journal_read_trouble(struct journal *j);
 /* Looks whether the ballast is there. */
 void journal_room_look(struct journal *j);
 

@@ -68,6 +68,7 @@ static bool write_payload(struct journal_work *w, const struct journal_event *e,
     journal_bind_blob(s, 2, e->head);
     journal_bind_text(s, 3, e->target);
     journal_bind_blob(s, 4, body);
+    w->grows = true;
     journal_bind(s, 5, journal_payload_sum(e->head, e->target, body));
     return journal_sql_run(w->sql, JS_PAYLOAD_PUT);
 }

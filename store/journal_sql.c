@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT  1 /* user_version of the file */
-#define BUSY_MS 2000
+#define LAYOUT    1 /* user_version of the file */
+#define BUSY_MS   2000
+#define PAGE_SIZE 4096
+#define GROWTH    (1 << 20) /* the file grows by so much */
 
 #define SLIM_COLUMNS                                                                               \
     "seq, ver, state, ordered, first, tries, bytes, coalesce(length(answer), 0), source, entity,"  \
-    " token"
+    " token, reason"
 #define LINE "FROM event WHERE source = ?1 AND entity = ?2 AND ordered = 1 AND state IN (0, 1)"
 #define DUE                                                                                        \
     "SELECT seq, due FROM event WHERE state = 0 AND first = 1 AND retry = ?1 AND side = ?2"        \
@@ -61,8 +63,9 @@ static const char *const texts[JS_STATEMENTS] = {
     [JS_LINE_FIRST] = "SELECT seq, state " LINE " AND first = 1 ORDER BY seq LIMIT 1",
     [JS_LINE_NEXT] = "SELECT seq " LINE " AND first = 0 ORDER BY seq LIMIT 1",
     [JS_LINE_SET] = "UPDATE event SET first = ?2 WHERE seq = ?1",
-    [JS_DONE_OLDEST] = "SELECT seq, bytes FROM event WHERE state = 4 AND changed < ?1"
-                       " AND seq <> ?2 ORDER BY changed LIMIT 1",
+    [JS_DONE_OLDEST] =
+        "SELECT seq, bytes FROM event INDEXED BY event_done WHERE state = 4 AND changed < ?1"
+        " AND seq <> ?2 ORDER BY changed LIMIT 1",
     [JS_ROW] = "SELECT " ROW_COLUMNS ", answer, head, target, body, sum"
                " FROM event LEFT JOIN payload USING (seq) WHERE seq = ?1",
     [JS_DUE] = DUE,
@@ -85,7 +88,8 @@ static const char *const texts[JS_STATEMENTS] = {
 
 /* auto_vacuum must come before the first table. The WAL keeps up to 32 MiB of room, so that
  * outcomes fit on a full disk; it goes into the file after every 16 MiB. */
-static const char *const settings = "PRAGMA auto_vacuum = INCREMENTAL;"
+static const char *const settings = "PRAGMA page_size = 4096;"
+                                    "PRAGMA auto_vacuum = INCREMENTAL;"
                                     "PRAGMA journal_mode = WAL;"
                                     "PRAGMA synchronous = FULL;"
                                     "PRAGMA temp_store = MEMORY;"
@@ -93,7 +97,8 @@ static const char *const settings = "PRAGMA auto_vacuum = INCREMENTAL;"
                                     "PRAGMA wal_autocheckpoint = 4096;"
                                     "PRAGMA journal_size_limit = 33554432;";
 
-/* `first`: nothing ordered stands before it; so a take never walks along a line. */
+/* `first`: nothing ordered stands before it; so a take never walks along a line. event_due also
+ * holds what its condition fixes: 3.40 reads the row for it otherwise. */
 static const char *const schema =
     "BEGIN;"
     "CREATE TABLE IF NOT EXISTS event"
@@ -106,7 +111,7 @@ static const char *const schema =
     " due INTEGER NOT NULL, at INTEGER NOT NULL, changed INTEGER NOT NULL,"
     " status INTEGER NOT NULL, sticky_ms INTEGER NOT NULL, bytes INTEGER NOT NULL, answer BLOB,"
     " UNIQUE (id, source));"
-    "CREATE INDEX IF NOT EXISTS event_due ON event (retry, side, due)"
+    "CREATE INDEX IF NOT EXISTS event_due ON event (retry, side, due, state, first)"
     " WHERE state = 0 AND first = 1;"
     "CREATE INDEX IF NOT EXISTS event_state ON event (state, seq);"
     "CREATE INDEX IF NOT EXISTS event_line ON event (source, entity, first, seq)"
@@ -117,6 +122,10 @@ static const char *const schema =
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
     "PRAGMA user_version = 1;"
     "COMMIT;";
+
+const char *journal_sql_text(enum journal_statement which) {
+    return texts[which];
+}
 
 enum journal_trouble journal_trouble_of(sqlite3 *db) {
     int code = sqlite3_extended_errcode(db);
@@ -212,6 +221,11 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         *ret_trouble = TROUBLE_CALL;
         goto close;
     }
+    int growth = GROWTH;
+    if (sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth) != SQLITE_OK) {
+        (void)journal_sql_failed(sql);
+        goto failed;
+    }
     if (journal_sql_exec(sql, settings) && (layout == LAYOUT || journal_sql_exec(sql, schema)) &&
         prepare(sql))
         return sql;
@@ -264,6 +278,22 @@ void journal_sql_rollback(struct journal_sql *sql) {
         (void)!sqlite3_step(sql->statements[JS_ROLLBACK]);
         sqlite3_reset(sql->statements[JS_ROLLBACK]);
     }
+}
+
+bool journal_sql_reserve(struct journal_sql *sql) {
+    int64_t pages = 0;
+    if (!journal_sql_number(sql, "PRAGMA page_count", &pages))
+        return false;
+    sqlite3_int64 size = pages * PAGE_SIZE;
+    if (size <= sql->reserved)
+        return true;
+    if (sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK) {
+        sql->trouble = TROUBLE_FULL;
+        snprintf(sql->problem, sizeof(sql->problem), "no room for the file to grow");
+        return false;
+    }
+    sql->reserved = (size + GROWTH - 1) / GROWTH * GROWTH;
+    return true;
 }
 
 void journal_bind_text(sqlite3_stmt *s, int at, struct slice text) {

@@ -66,6 +66,7 @@ enum journal_trouble {
 struct journal_sql {
     sqlite3 *db;
     sqlite3_stmt *statements[JS_STATEMENTS];
+    int64_t reserved;             /* bytes of the file the disk has room for */
     enum journal_trouble trouble; /* of the last failure, until journal_sql_begin */
     char problem[128];            /* … for people */
 };
@@ -74,6 +75,9 @@ struct journal_sql {
 MUST_CHECK struct journal_sql *journal_sql_open(const char *path, struct err *err,
                                                 enum journal_trouble *ret_trouble);
 void journal_sql_close(struct journal_sql *sql); /* NULL is allowed */
+
+/* As prepared; for tests of how it is read. */
+const char *journal_sql_text(enum journal_statement which);
 
 /* Notes what the last call of SQLite failed with. Always false. */
 bool journal_sql_failed(struct journal_sql *sql);
@@ -94,6 +98,10 @@ MUST_CHECK bool journal_sql_number(struct journal_sql *sql, const char *text, in
 MUST_CHECK bool journal_sql_begin(struct journal_sql *sql);
 MUST_CHECK bool journal_sql_commit(struct journal_sql *sql);
 void journal_sql_rollback(struct journal_sql *sql);
+
+/* Makes the disk keep room for what the transaction adds to the file, so that the WAL can go into
+ * it whatever happens. */
+MUST_CHECK bool journal_sql_reserve(struct journal_sql *sql);
 
 /* Absent slices are NULL. The bytes must stay until the statement is reset. */
 void journal_bind_text(sqlite3_stmt *s, int at, struct slice text);

@@ -45,6 +45,7 @@ static bool shrink(struct journal *j) {
         return false;
     }
     j->shrinking = true;
+    j->w.sql->reserved = 0;
     if (journal_sql_exec(j->w.sql, SHRINK_PIECE))
         return true;
     j->shrinking = false;
@@ -82,11 +83,14 @@ void journal_tidy(struct journal *j) {
     uint64_t now_us = clock_mono_us();
     if (!j->w.sql)
         return;
-    bury_suspects(j);
+    journal_read_trouble(j);
+    if (j->w.sql)
+        bury_suspects(j);
     if (!j->w.sql || now_us < j->tick_us)
         return;
     j->w.now_us = clock_wall_us();
     j->tick_us = now_us + TICK_US;
+    journal_works(j);
     journal_room_look(j);
     watch_clock(j, now_us);
     bool more = sweep(j);

@@ -35,7 +35,7 @@ static bool write_copy(struct journal_work *w, const struct journal_turn *c,
     if (!journal_sql_run(w->sql, JS_PAYLOAD_COPY))
         return false;
     journal_count(w, ROW_QUEUED, 1, (int64_t)(row->bytes - row->answer_len));
-    w->look = true;
+    w->look = w->grows = true;
     return !row->ordered || journal_line(w, row->source, row->entity, &first);
 }
 

@@ -39,14 +39,16 @@ struct journal_work {
     uint64_t now_us;           /* wall; of the batch */
     uint64_t max_bytes;
     uint64_t keep_us;
-    bool full; /* the disk is: puts are refused */
-    bool look; /* open takes may find what they did not before */
+    bool grows; /* the transaction puts payloads */
+    bool full;  /* the disk is: puts are refused */
+    bool look;  /* open takes may find what they did not before */
 };
 
 /* A row without its texts. */
 struct journal_slim {
     uint64_t seq, ver;
     enum row_state state;
+    bool damaged; /* … is its reason */
     bool ordered;
     bool first;
     uint32_t tries;
@@ -91,7 +93,7 @@ MUST_CHECK bool journal_make_room(struct journal_work *w, int64_t bytes, uint64_
 /* At most `most` rows done before then. */
 MUST_CHECK bool journal_drop_done(struct journal_work *w, uint64_t before_us, unsigned most,
                                   unsigned *ret_dropped);
-/* Never to be delivered; counted. Rows in hand and done ones stay as they are. */
+/* Never to be delivered; counted once. Rows in hand and done ones stay as they are. */
 MUST_CHECK bool journal_damaged(struct journal_work *w, uint64_t seq);
 
 /* ---- operations in files of their own ---- */

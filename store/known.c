@@ -129,6 +129,7 @@ static void claimed(struct known *known, const struct store_claim *c, enum side 
     e->lease_end_us = c->ret_until_us;
     e->leg.state = LEG_IN_FLIGHT;
     e->leg.role = role;
+    e->leg.on_disk = role == ROLE_OWNER && c->on_disk;
     e->leg.attempt = role == ROLE_OWNER ? c->ret_attempt : 1;
     e->leg.fence = c->ret_fence;
     list_append(known, e, false);
@@ -147,6 +148,8 @@ void known_renewed(struct known *known, const struct store_renew *call) {
     struct entry *e = find(known, call->token.text, call->side);
     if (e && call->ret_until_us > e->lease_end_us)
         e->lease_end_us = call->ret_until_us;
+    if (e && call->on_disk)
+        e->leg.on_disk = true;
     pthread_mutex_unlock(&known->lock);
 }
 

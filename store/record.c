@@ -30,13 +30,16 @@ static bool parse_leg(const char *p, struct leg_record *ret) {
     unsigned state, role, holding, from;
     uint64_t attempt, fence, until, status;
     if (!digit(p[0], LEG_STATES, &state) || !digit(p[1], ROLES, &role) ||
-        !digit(p[2], 2, &holding) || !digit(p[3], 3, &from) || !digits(p + 38, 5, &attempt) ||
-        !digits(p + 44, 16, &fence) || !digits(p + 61, 16, &until) || !digits(p + 78, 3, &status))
+        !digit(p[2], 3, &holding) || !digit(p[3], 2 * FROMS, &from) ||
+        !digits(p + 38, 5, &attempt) || !digits(p + 44, 16, &fence) ||
+        !digits(p + 61, 16, &until) || !digits(p + 78, 3, &status))
         return false;
     *ret = (struct leg_record){.state = (enum leg_state)state,
                                .role = (enum role)role,
-                               .holding = holding,
-                               .from = (enum record_from)from,
+                               .holding = holding == 1,
+                               .settled = holding == 2,
+                               .from = (enum record_from)(from % FROMS),
+                               .on_disk = from >= FROMS,
                                .attempt = (uint32_t)attempt,
                                .fence = fence,
                                .until_us = until,
@@ -92,7 +95,8 @@ static bool print_leg(const struct leg_record *leg, struct buf *out) {
     if (leg->state == LEG_ABSENT)
         return buf_puts(out, "- ");
     return buf_printf(out, "%d%d%d%d %s %05u %016llu %016llu %03u ", (int)leg->state,
-                      (int)leg->role, leg->holding, (int)leg->from, leg->token, leg->attempt,
+                      (int)leg->role, leg->settled ? 2 : leg->holding,
+                      (int)leg->from + (leg->on_disk ? FROMS : 0), leg->token, leg->attempt,
                       (unsigned long long)leg->fence, (unsigned long long)leg->until_us,
                       leg->status);
 }

@@ -2,7 +2,8 @@
  * redis-cli. Layer: store.
  *
  *   event   "1 <at> <pin> <leg of legacy> <leg of new> <entity>NUL<why>NUL<digest>"
- *   leg     "-", or "<state><role><holding><from> <token> <attempt> <fence> <until> <status>"
+ *   leg     "-", or "<state><role><holding><from> <token> <attempt> <fence> <until> <status>";
+ *           holding 2: not held, the operator's word; from + 3: on disk
  *   entity  "<side> <gen> <open> <lease> <stick>"
  *
  * Times are µs since 1970 in 16 digits. store/redis_lua.c cuts the same texts by position. */
@@ -38,13 +39,15 @@
 #define RECORD_SPAN_MAX_MS (366ull * 86400 * 1000)
 
 /* Where a granted side came from, so that a repeated claim is answered as the first was. */
-enum record_from { FROM_WANT = 0, FROM_PIN, FROM_OWNER };
+enum record_from { FROM_WANT = 0, FROM_PIN, FROM_OWNER, FROMS };
 
 struct leg_record {
     enum leg_state state;
     enum role role;
     bool holding; /* the entity's open was raised for it and not yet lowered */
+    bool settled; /* ended by the operator's word: a late finish that says done still wins */
     enum record_from from;
+    bool on_disk; /* the holder has the event in its journal */
     char token[TOKEN_LEN + 1];
     uint32_t attempt;
     uint64_t fence;

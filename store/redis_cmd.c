@@ -122,13 +122,14 @@ static void tail(struct build *b, struct slice entity, struct slice why, struct 
 }
 
 static void claim(struct build *b, const char *incarnation, const struct store_claim *c) {
-    const int digits[] = {(int)c->side, c->absolute, c->shadow, c->idempotent[0], c->idempotent[1]};
+    const int digits[] = {(int)c->side,     c->absolute,      c->shadow,
+                          c->idempotent[0], c->idempotent[1], c->on_disk};
     begin(b, "claim", "3");
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
     own_key(b, "incarnation");
     put(&b->w, slice_of(incarnation));
-    put_digits(&b->w, digits, 5);
+    put_digits(&b->w, digits, ARRAY_LEN(digits));
     put(&b->w, slice(c->token.text, TOKEN_LEN));
     put_span_us(&b->w, c->lease_ms);
     tail(b, c->entity, c->why, c->digest);
@@ -136,13 +137,13 @@ static void claim(struct build *b, const char *incarnation, const struct store_c
 }
 
 static void renew(struct build *b, const char *incarnation, const struct store_renew *c) {
-    const int digits[] = {(int)c->side};
+    const int digits[] = {(int)c->side, c->on_disk};
     begin(b, "renew", "3");
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
     own_key(b, "incarnation");
     put(&b->w, slice_of(incarnation));
-    put_digits(&b->w, digits, 1);
+    put_digits(&b->w, digits, ARRAY_LEN(digits));
     put(&b->w, slice(c->token.text, TOKEN_LEN));
     put_span_us(&b->w, c->lease_ms);
 }
@@ -152,7 +153,7 @@ static void finish(struct build *b, const struct store_finish *c) {
     begin(b, "finish", "2");
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
-    put_digits(&b->w, digits, 3);
+    put_digits(&b->w, digits, ARRAY_LEN(digits));
     put(&b->w, slice(c->token.text, TOKEN_LEN));
     put_u64(&b->w, c->fence);
     put_u64(&b->w, c->attempt);
@@ -164,11 +165,12 @@ static void finish(struct build *b, const struct store_finish *c) {
 }
 
 static void put_back(struct build *b, const struct store_assert *c) {
-    const int digits[] = {(int)c->side, (int)c->leg.role, (int)c->leg.state, (int)c->pin};
+    const int digits[] = {(int)c->side, (int)c->leg.role, (int)c->leg.state, (int)c->pin,
+                          c->leg.on_disk};
     begin(b, "assert", "2");
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
-    put_digits(&b->w, digits, 4);
+    put_digits(&b->w, digits, ARRAY_LEN(digits));
     put(&b->w, slice(c->leg.token, TOKEN_LEN));
     put_u64(&b->w, c->leg.attempt);
     put_u64(&b->w, c->leg.fence);
@@ -178,6 +180,15 @@ static void put_back(struct build *b, const struct store_assert *c) {
     put_u64(&b->w, c->at_wall_us);
     put_u64(&b->w, b->names->remember_ms);
     tail(b, c->entity, slice_of(RECORD_PUT_BACK), slice("", 0));
+}
+
+static void settle(struct build *b, const struct store_settle *c) {
+    const int leg[] = {c->how == SETTLE_DONE ? LEG_DONE : LEG_NOT_DONE};
+    begin(b, "settle", "1");
+    event_key(b, c->source, c->id);
+    entity_key(b, c->source, slice("", 0));
+    put_digits(&b->w, leg, c->how == SETTLE_FORGET ? 0 : 1);
+    put_u64(&b->w, b->names->remember_ms);
 }
 
 static void look(struct build *b, const struct store_look *c) {
@@ -247,10 +258,7 @@ static void build_call(struct build *b, const char *incarnation, const struct st
                    ((const struct store_release *)c)->entity);
         return;
     case CALL_SETTLE:
-        begin(b, "settle", "1");
-        event_key(b, ((const struct store_settle *)c)->source,
-                  ((const struct store_settle *)c)->id);
-        entity_key(b, ((const struct store_settle *)c)->source, slice("", 0));
+        settle(b, c);
         return;
     case CALL_LOOK:
         look(b, c);

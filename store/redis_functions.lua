@@ -2,7 +2,7 @@
 -- store/record.h. A first line that names the library, and VERSION, are put before it at run time.
 local DAY_MS = 86400000
 local OPEN_MS = '2592000000'
-local ABSENT, FLIGHT, DONE, UNSENT, DOUBT = '-', '1', '2', '4', '6'
+local ABSENT, FLIGHT, DONE, NOT_DONE, UNSENT, DOUBT = '-', '1', '2', '3', '4', '6'
 
 local function clock()
   local t = redis.call('TIME')
@@ -93,7 +93,7 @@ local function legs_answer(key, rec, legs, tail, now, side, mine, flags)
   for _, s in ipairs(SIDES) do
     local leg = legs[s]
     if state(leg) == FLIGHT and (role(leg) == '0' or s == side) and till(leg) > now then
-      return 'I ' .. s .. ' ' .. left(till(leg), now)
+      return 'I ' .. s .. ' ' .. left(till(leg), now) .. (leg:sub(4, 4) >= '3' and ' 1' or ' 0')
     end
   end
   for _, s in ipairs(SIDES) do
@@ -109,8 +109,9 @@ local function legs_answer(key, rec, legs, tail, now, side, mine, flags)
   end
 end
 
-local function leg_text(s, r, holding, tok, attempt, gen, lease, status)
-  return ('%s%s%s0 %s %05d %016d %016d %03d'):format(s, r, holding, tok, math.min(attempt, 99999), gen, lease, status)
+local function leg_text(s, r, holding, from, tok, attempt, gen, lease, status)
+  return ('%s%s%s%s %s %05d %016d %016d %03d'):format(s, r, holding, from, tok, math.min(attempt, 99999), gen,
+                                                      lease, status)
 end
 
 local function next_attempt(leg)
@@ -118,7 +119,7 @@ local function next_attempt(leg)
   return ('%05d'):format(math.min(leg:sub(39, 43) + 1, 99999))
 end
 
--- KEYS event, entity, incarnation. ARGV incarnation, want absolute shadow idempotent(2) as digits, token,
+-- KEYS event, entity, incarnation. ARGV incarnation, want absolute shadow idempotent(2) disk as digits, token,
 -- lease in us, tail of the record, least time the entity is kept in ms.
 -- A new event takes the hot path: no tables, and numbers that are only copied stay texts.
 local function claim(keys, args)
@@ -139,6 +140,7 @@ local function claim(keys, args)
       side, from = own:sub(1, 1), '2'
     end
   end
+  if flags:sub(6, 6) == '1' then from = from + 3 end
   local legs
   if rec then
     local old_tail
@@ -181,13 +183,13 @@ local function claim(keys, args)
   return 'G ' .. side .. ' ' .. from .. (asked and ' 1 ' or ' 0 ') .. leg:sub(39, 60)
 end
 
--- KEYS event, entity, incarnation. ARGV incarnation, side, token, lease in us.
+-- KEYS event, entity, incarnation. ARGV incarnation, side disk as digits, token, lease in us.
 local function renew(keys, args)
   local now = clock()
   local got = redis.call('MGET', keys[1], keys[2], keys[3])
   if got[3] ~= args[1] then return 'F' end
   if not got[1] then return 'A' end
-  local side, own, legs, tail = args[2], own_read(got[2]), ev_legs(got[1])
+  local side, own, legs, tail = args[2]:sub(1, 1), own_read(got[2]), ev_legs(got[1])
   legs, tail = ev_legs(got[1])
   local leg = legs[side]
   if leg == ABSENT then return 'A' end
@@ -195,9 +197,11 @@ local function renew(keys, args)
      (role(leg) == '0' and not (own and own.gen == fence(leg))) then
     return 'S'
   end
-  local lease_till = now + args[4]
-  if lease_till > till(leg) then
-    legs[side] = leg:sub(1, 61) .. ('%016d'):format(lease_till) .. leg:sub(78)
+  local lease_till, from = now + args[4], leg:sub(4, 4)
+  local to_disk = args[2]:sub(2, 2) == '1' and from < '3'
+  if lease_till > till(leg) or to_disk then
+    legs[side] = leg:sub(1, 3) .. (to_disk and from + 3 or from) .. leg:sub(5, 61) ..
+                 ('%016d'):format(math.max(lease_till, till(leg))) .. leg:sub(78)
     ev_write(keys[1], got[1]:sub(1, 21), legs, tail, OPEN_MS)
   end
   if role(leg) == '0' and lease_till > own.lease then
@@ -218,7 +222,7 @@ local function finish_anew(keys, args, rec, own_text)
     legs, tail = ev_legs(rec)
   end
   local gen = args[3] + 0
-  legs[side] = leg_text(s, r, '0', args[2], args[4] + 0, gen, now, args[5])
+  legs[side] = leg_text(s, r, '0', '0', args[2], args[4] + 0, gen, now, args[5])
   ev_write(keys[1], head, legs, tail, args[7])
   if r == '0' and not (own and own.gen > gen) then
     local stick = args[6] == '0' and 0 or now + args[6]
@@ -247,7 +251,8 @@ local function finish(keys, args)
   local had, was, holding = rec:sub(at, at), rec:sub(at + 1, at + 1), rec:sub(at + 2, at + 2)
   if had == ABSENT then return finish_anew(keys, args, rec, own) end
   if rec:sub(at + 5, at + 36) ~= args[2] then return 'S' end
-  if had ~= FLIGHT and had ~= DOUBT then return 'K' end
+  -- Holding is 2 where the operator ended it: not done by word, done by its own late word.
+  if had ~= FLIGHT and had ~= DOUBT and not (holding == '2' and had == NOT_DONE and s == DONE) then return 'K' end
   local beside = rec:sub(other, other)
   local open = (s == DOUBT and was == '0') or beside == FLIGHT or
                (beside == DOUBT and rec:sub(other + 1, other + 1) == '0')
@@ -275,11 +280,28 @@ local function release(keys)
   return 'K'
 end
 
--- KEYS event. ARGV the entities' key up to the entity, which only the record knows.
+-- As settle_doubt of store/rules.c says it: the answer, and whether a leg or the entity changed.
+local function settle_doubt(legs, own, s)
+  for _, side in ipairs(SIDES) do
+    if owner(legs[side], DONE) then return s == DONE and 'K' or 'S', false, false end
+  end
+  local changed, lowered = false, false
+  for _, side in ipairs(SIDES) do
+    local leg = legs[side]
+    if owner(leg, FLIGHT) or owner(leg, DOUBT) or (s == DONE and leg:sub(3, 3) == '2') then
+      lowered = lower(own, leg) or lowered
+      legs[side], changed = s .. '02' .. leg:sub(4, 78) .. '000', true
+    end
+  end
+  return (changed or s == NOT_DONE) and 'K' or 'S', changed, lowered
+end
+
+-- KEYS event. ARGV the entities' key up to the entity, which only the record knows, what becomes of a leg in
+-- doubt (its state) or '' for forget, remember in ms.
 local function settle(keys, args)
   local rec = redis.call('GET', keys[1])
   if not rec then return 'A' end
-  if rec:sub(1, 2) ~= '1 ' then
+  if args[2] == '' and rec:sub(1, 2) ~= '1 ' then
     redis.call('DEL', keys[1])
     return 'K'
   end
@@ -290,10 +312,17 @@ local function settle(keys, args)
   end
   local key = args[1] .. string.match(tail, '^%Z*')
   local own = own_read(redis.call('GET', key) or nil)
-  local a, b = lower(own, legs['0']), lower(own, legs['1'])
-  if a or b then own_write(key, now, own.side, own.gen, own.open, own.lease, own.stick) end
-  redis.call('DEL', keys[1])
-  return 'K'
+  local said, changed, lowered = 'K', false, false
+  if args[2] == '' then
+    local a, b = lower(own, legs['0']), lower(own, legs['1'])
+    lowered = a or b
+    redis.call('DEL', keys[1])
+  else
+    said, changed, lowered = settle_doubt(legs, own, args[2])
+    if changed then ev_write(keys[1], rec:sub(1, 21), legs, tail, args[3]) end
+  end
+  if lowered then own_write(key, now, own.side, own.gen, own.open, own.lease, own.stick) end
+  return said
 end
 
 -- KEYS event or entity. ARGV 'event', the entities' key up to the entity; or 'entity'.
@@ -306,7 +335,7 @@ local function look(keys, args)
   return {now, rec, redis.call('GET', args[2] .. string.match(tail, '^%Z*'))}
 end
 
--- KEYS event, entity. ARGV side role state pin as digits, token, attempt, fence, lease left in us, status,
+-- KEYS event, entity. ARGV side role state pin disk as digits, token, attempt, fence, lease left in us, status,
 -- stickiness left in us, first claimed, remember in ms, tail.
 local function newer(leg, args, s)
   if leg == ABSENT then return true end
@@ -344,7 +373,8 @@ local function put_back(keys, args)
     lowered = true
   end
   if lowered then own_write(keys[2], now, own.side, own.gen, own.open, own.lease, own.stick) end
-  legs[side] = leg_text(s, r, holds and '1' or '0', args[2], args[3] + 0, gen, lease, args[6])
+  legs[side] = leg_text(s, r, holds and '1' or '0', d:sub(5, 5) == '1' and '3' or '0', args[2], args[3] + 0, gen,
+                        lease, args[6])
   ev_write(keys[1], head, legs, tail, args[9])
   return 'K 1'
 end

@@ -69,8 +69,8 @@ static enum redis_said set(struct store_call *call, enum store_result result) {
     return SAID_ANSWER;
 }
 
-/* "G|M <side> <from> <shadow> <attempt> <fence>" · "D <side> <status>" · "I|B <side> <ms>" · "U
- * <side>" · "H <ms>" · "F" */
+/* "G|M <side> <from> <shadow> <attempt> <fence>" · "D <side> <status>" · "I <side> <ms> <disk>" ·
+ * "B <side> <ms>" · "U <side>" · "H <ms>" · "F" */
 static enum redis_said claim(struct store_claim *c, const struct answer *a) {
     const uint64_t *n = a->numbers;
     bool sided = a->count > 0 && n[0] < SIDES;
@@ -85,8 +85,8 @@ static enum redis_said claim(struct store_claim *c, const struct answer *a) {
     c->ret_side = (enum side)n[0];
     c->ret_ms_left = 0;
     if ((a->letter == 'G' || a->letter == 'M') && a->count == 5) {
-        c->ret_pinned = n[1] == FROM_PIN;
-        c->ret_owned = n[1] == FROM_OWNER;
+        c->ret_pinned = n[1] % FROMS == FROM_PIN;
+        c->ret_owned = n[1] % FROMS == FROM_OWNER;
         c->ret_shadow = n[2];
         c->ret_attempt = (uint32_t)n[3];
         c->ret_fence = n[4];
@@ -98,10 +98,12 @@ static enum redis_said claim(struct store_claim *c, const struct answer *a) {
     }
     if (a->letter == 'U')
         return set(&c->call, STORE_DOUBT);
-    if ((a->letter != 'I' && a->letter != 'B') || a->count != 2)
+    bool flight = a->letter == 'I' && a->count == 3;
+    if (!flight && !(a->letter == 'B' && a->count == 2))
         return SAID_NONSENSE;
     c->ret_ms_left = n[1];
-    return set(&c->call, a->letter == 'I' ? STORE_IN_FLIGHT : STORE_BUSY);
+    c->ret_on_disk = flight && n[2];
+    return set(&c->call, flight ? STORE_IN_FLIGHT : STORE_BUSY);
 }
 
 static enum redis_said simple(struct store_call *call, const struct answer *a) {

@@ -25,6 +25,7 @@ void rules_renew(struct records *r, uint64_t now_us, struct store_renew *call) {
     }
     uint64_t until_us = now_us + rules_span_us(call->lease_ms);
     leg->until_us = later(leg->until_us, until_us);
+    leg->on_disk = leg->on_disk || call->on_disk;
     r->event_changed = true;
     if (owner) {
         r->entity.lease_us = later(r->entity.lease_us, until_us);
@@ -78,8 +79,10 @@ void rules_finish(struct records *r, uint64_t now_us, struct store_finish *call)
         call->call.result = STORE_STALE;
         return;
     }
-    if (leg->state != LEG_IN_FLIGHT && leg->state != LEG_IN_DOUBT)
+    bool late = leg->settled && leg->state == LEG_NOT_DONE && call->outcome == OUTCOME_DONE;
+    if (leg->state != LEG_IN_FLIGHT && leg->state != LEG_IN_DOUBT && !late)
         return; /* final: the first outcome stays */
+    leg->settled = false;
     leg->state = record_state_of(call->outcome);
     leg->status = call->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : call->status;
     rules_lower_open(r, leg);
@@ -99,6 +102,30 @@ void rules_release(struct records *r, struct store_release *call) {
     }
 }
 
+/* Both legs can be in doubt only where the store forgot: the word is about the event. */
+static enum store_result settle_doubt(struct records *r, enum settle how) {
+    struct leg_record *legs = r->event.legs;
+    bool done = false, changed = false;
+    for (int s = 0; s < SIDES; s++)
+        done = done || (legs[s].role == ROLE_OWNER && legs[s].state == LEG_DONE);
+    if (done)
+        return how == SETTLE_DONE ? STORE_OK : STORE_STALE;
+    for (int s = 0; s < SIDES; s++) {
+        struct leg_record *leg = &legs[s];
+        bool doubt = leg->state == LEG_IN_FLIGHT || leg->state == LEG_IN_DOUBT ||
+                     (leg->settled && how == SETTLE_DONE);
+        if (leg->role != ROLE_OWNER || !doubt)
+            continue;
+        rules_lower_open(r, leg);
+        leg->state = how == SETTLE_DONE ? LEG_DONE : LEG_NOT_DONE;
+        leg->status = 0;
+        leg->settled = true;
+        changed = true;
+    }
+    r->event_changed = changed;
+    return changed || how == SETTLE_RETRY ? STORE_OK : STORE_STALE;
+}
+
 void rules_settle(struct records *r, uint64_t now_us, struct store_settle *call) {
     struct leg_record *legs = r->event.legs;
     if (!r->has_event) {
@@ -110,6 +137,10 @@ void rules_settle(struct records *r, uint64_t now_us, struct store_settle *call)
             call->call.result = STORE_STALE;
             return;
         }
+    }
+    if (call->how != SETTLE_FORGET) {
+        call->call.result = settle_doubt(r, call->how);
+        return;
     }
     rules_lower_open(r, &legs[SIDE_LEGACY]);
     rules_lower_open(r, &legs[SIDE_NEW]);

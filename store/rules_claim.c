@@ -84,6 +84,7 @@ static bool legs_answer(struct records *r, uint64_t now_us, struct store_claim *
         bool blocks = legs[s].role == ROLE_OWNER || s == (int)chosen;
         if (blocks && runs(&legs[s], now_us)) {
             answer(c, STORE_IN_FLIGHT, (enum side)s, ms_left(legs[s].until_us, now_us));
+            c->ret_on_disk = legs[s].on_disk;
             return true;
         }
     }
@@ -126,6 +127,7 @@ static void put_leg(struct leg_record *leg, const struct store_claim *c, enum ro
                                .role = role,
                                .holding = role == ROLE_OWNER,
                                .from = from,
+                               .on_disk = role == ROLE_OWNER && c->on_disk,
                                .attempt = attempt,
                                .fence = fence,
                                .until_us = until_us};

@@ -159,7 +159,9 @@ struct store_release {
 };
 void store_release(struct store_client *client, struct store_release *call);
 
-/* The operator's word on an event. STALE: an attempt is in flight, or (RETRY) it is done. */
+/* The operator's word on an event. STALE: an attempt is in flight, or (RETRY) it is done, or (DONE)
+ * it is neither in doubt nor done nor ended by a RETRY. A late finish of the attempt itself comes
+ * too late after DONE; after RETRY it still wins if it says done and nobody has claimed since. */
 enum settle {
     SETTLE_FORGET = 0, /* the record goes: a redelivery is let through */
     SETTLE_DONE,       /* the leg in doubt is done: a repetition is a duplicate */

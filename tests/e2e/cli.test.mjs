@@ -163,15 +163,15 @@ sources:
     provider: github
     name: other
     secrets: [{env: POINTSMAN_E2E_NOT_SET}]
-    on_failure: queue
-store: {when_down: hold}
+    on_failure: shrug
+store: {when_down: wait}
 limits: {body: 1parsec}
 `);
   const result = await pointsman('check', '-c', file);
   assert.equal(result.code, 1);
   const text = result.stdout + result.stderr;
   for (const [line, found] of [[2, 'nowhere'], [3, 'worker'], [5, 'ftp'], [6, 'soon'], [6, 'python'], [7, 'colour'],
-    [11, '9 parsecs'], [15, 'POINTSMAN_E2E_NOT_SET'], [16, 'queue'], [17, 'hold'], [18, '1parsec']]) {
+    [11, '9 parsecs'], [15, 'POINTSMAN_E2E_NOT_SET'], [16, 'shrug'], [17, 'wait'], [18, '1parsec']]) {
     const said = text.split('\n').some((row) => row.includes(`${line}`) && row.includes(found));
     assert.ok(said, `nothing about "${found}" in line ${line}:\n${text}`);
   }

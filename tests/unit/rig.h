@@ -272,16 +272,23 @@ static inline struct conf *rig_load(const char *text) {
     return conf;
 }
 
+static inline bool rig_names(const char *yaml, const char *key) {
+    return yaml && strstr(yaml, key);
+}
+
+/* Where a piece does not say so itself, nothing is kept on disk for later. */
 static inline struct conf *rig_configure(const struct rig *r, const struct rig_conf *c) {
     char text[4096];
     int len = snprintf(
         text, sizeof text,
-        "listeners: [{address: \"127.0.0.1:0\"}]\nworkers: 1\nstore: {directory: %s%s}\n"
+        "listeners: [{address: \"127.0.0.1:0\"}]\nworkers: 1\nstore: {directory: %s%s%s}\n"
         "backends:\n  legacy: {url: \"http://127.0.0.1:%u/old\"%s}\n"
-        "  new: {url: \"http://127.0.0.1:%u\"%s}\nsources: [{path: /w, secrets: %s%s}]\n%s",
-        r->directory, c->store ? c->store : "", r->stubs[SIDE_LEGACY].port,
-        c->legacy ? c->legacy : "", r->stubs[SIDE_NEW].port, c->new ? c->new : "",
-        c->secrets ? c->secrets : "none", c->source ? c->source : "", c->rest ? c->rest : "");
+        "  new: {url: \"http://127.0.0.1:%u\"%s}\nsources: [{path: /w, secrets: %s%s%s}]\n%s",
+        r->directory, rig_names(c->store, "when_down") ? "" : ", when_down: refuse",
+        c->store ? c->store : "", r->stubs[SIDE_LEGACY].port, c->legacy ? c->legacy : "",
+        r->stubs[SIDE_NEW].port, c->new ? c->new : "", c->secrets ? c->secrets : "none",
+        rig_names(c->source, "on_failure") ? "" : ", on_failure: answer",
+        c->source ? c->source : "", c->rest ? c->rest : "");
     assert_true(len > 0 && len < (int)sizeof text);
     return rig_load(text);
 }

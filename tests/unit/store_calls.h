@@ -54,17 +54,23 @@ static inline enum store_result finish(struct kit *kit, const struct store_claim
     return finish_leg(kit, c, c->ret_side, ROLE_OWNER, outcome, status, 0);
 }
 
-static inline enum store_result renew(struct kit *kit, const struct store_claim *c,
-                                      uint64_t lease_ms) {
+static inline enum store_result renew_as(struct kit *kit, const struct store_claim *c,
+                                         uint64_t lease_ms, bool on_disk) {
     struct store_renew r = {.source = c->source,
                             .id = c->id,
                             .entity = c->entity,
                             .side = c->ret_side,
                             .token = c->token,
                             .fence = c->ret_fence,
-                            .lease_ms = lease_ms};
+                            .lease_ms = lease_ms,
+                            .on_disk = on_disk};
     KIT_CALL(kit, store_renew, &r);
     return r.call.result;
+}
+
+static inline enum store_result renew(struct kit *kit, const struct store_claim *c,
+                                      uint64_t lease_ms) {
+    return renew_as(kit, c, lease_ms, false);
 }
 
 static inline struct store_look look(struct kit *kit, const char *id, const char *entity) {
@@ -82,10 +88,14 @@ static inline void assert_entity(struct kit *kit, const char *entity, enum side 
     assert_int_equal(l.ret_open, open);
 }
 
-static inline enum store_result settle(struct kit *kit, const char *id) {
-    struct store_settle s = {.source = slice_of("github"), .id = slice_of(id)};
+static inline enum store_result settle_as(struct kit *kit, const char *id, enum settle how) {
+    struct store_settle s = {.source = slice_of("github"), .id = slice_of(id), .how = how};
     KIT_CALL(kit, store_settle, &s);
     return s.call.result;
+}
+
+static inline enum store_result settle(struct kit *kit, const char *id) {
+    return settle_as(kit, id, SETTLE_FORGET);
 }
 
 static inline int open_embedded(void **state) {

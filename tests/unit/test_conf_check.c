@@ -162,6 +162,41 @@ static void sources_have_names_and_paths_of_their_own(void **state) {
     check_reports(cases, ARRAY_LEN(cases));
 }
 
+static void sources_that_keep_and_answer_are_warned_of(void **state) {
+    (void)state;
+    static const struct report_case cases[] = {
+        {LISTENERS BACKENDS "sources:\n"
+                            "- path: /a\n"
+                            "  secrets: [{value: s}]\n"
+                            "  reply: accepted\n"
+                            "  on_failure: answer\n"
+                            "  order: entity\n",
+         "f:7: warning: sources[0].on_failure: answer has no effect with reply: accepted, as the "
+         "sender was answered already; what fails is queued\n"},
+        {LISTENERS BACKENDS "sources:\n"
+                            "- path: /a\n"
+                            "  secrets: [{value: s}]\n"
+                            "  on_failure: answer\n"
+                            "  order: entity\n",
+         "f:7: warning: sources[0].order: entity with on_failure: answer: what failed comes again "
+         "when the sender likes, behind later events\n"},
+    };
+    check_reports(cases, ARRAY_LEN(cases));
+}
+
+static void an_odd_ladder_or_journal_is_warned_of(void **state) {
+    (void)state;
+    static const struct report_case cases[] = {
+        {LEAST "retry:\n  ladder:\n  - 5s\n  - 30m\n  - 2m\n  - 2m\n",
+         "f:8: warning: retry.ladder: 2m stands behind 30m; pauses mostly grow\n"},
+        {LEAST "journal:\n  max_bytes: 1MiB\n",
+         "f:5: warning: journal.max_bytes: 1048576 bytes hold no event of limits.body (41943040 "
+         "bytes), which could not be queued\n"},
+        {LEAST "journal: {max_bytes: 1MiB}\nlimits: {body: 1MiB}\n", ""},
+    };
+    check_reports(cases, ARRAY_LEN(cases));
+}
+
 static void one_event_fits_into_all_events(void **state) {
     (void)state;
     static const struct report_case cases[] = {
@@ -182,6 +217,8 @@ int main(void) {
         cmocka_unit_test(odd_backends_are_warned_of),
         cmocka_unit_test(options_of_rollout_without_effect_are_warned_of),
         cmocka_unit_test(sources_have_names_and_paths_of_their_own),
+        cmocka_unit_test(sources_that_keep_and_answer_are_warned_of),
+        cmocka_unit_test(an_odd_ladder_or_journal_is_warned_of),
         cmocka_unit_test(one_event_fits_into_all_events),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

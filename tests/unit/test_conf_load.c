@@ -18,7 +18,7 @@ static void what_is_left_out_gets_its_default(void **state) {
     assert_null(c->admin_token);
     assert_int_equal(c->store_kind, STORE_EMBEDDED);
     assert_string_equal(c->directory, "var");
-    assert_int_equal(c->when_down, WHEN_DOWN_REFUSE);
+    assert_int_equal(c->when_down, WHEN_DOWN_HOLD);
     assert_int_equal(c->remember_ms, 72 * 3600000);
     assert_true(c->claims);
     assert_null(c->redis.host);
@@ -66,9 +66,69 @@ static void backends_and_sources_get_their_defaults(void **state) {
     conf_unref(c);
 }
 
+static void delivery_gets_its_defaults(void **state) {
+    (void)state;
+    static const uint32_t ladder_s[] = {5, 30, 120, 600, 1800, 7200, 18000, 36000, 36000};
+    struct conf *c = load_good(LEAST);
+    assert_true(c->sources[0].queues);
+    assert_false(c->sources[0].ordered);
+    assert_int_equal(c->ladder_count, ARRAY_LEN(ladder_s));
+    for (size_t i = 0; i < ARRAY_LEN(ladder_s); i++)
+        assert_int_equal(c->ladder_ms[i], ladder_s[i] * 1000);
+    assert_int_equal(c->retry_jitter_ppm, 200000);
+    assert_int_equal(c->retry_budget_ppm, 200000);
+    assert_int_equal(c->breaker_failures, 5);
+    assert_int_equal(c->breaker_rate_ppm, 500000);
+    assert_int_equal(c->breaker_window_ms, 60000);
+    assert_int_equal(c->breaker_samples, 20);
+    assert_int_equal(c->breaker_open_ms, 60000);
+    assert_int_equal(c->breaker_probes, 3);
+    assert_true(c->rollback_on_new_down);
+    assert_true(c->journal_max_bytes == UINT64_C(10) << 30);
+    assert_int_equal(c->journal_keep_ms, 14 * 86400000);
+    conf_unref(c);
+}
+
+static void values_of_delivery_are_taken(void **state) {
+    (void)state;
+    struct conf *c = load_good(
+        LISTENERS BACKENDS
+        "sources:\n"
+        "- {path: /a, secrets: [{value: x}], name: a, on_failure: Answer}\n"
+        "- {path: /b, secrets: [{value: x}], name: b, on_failure: queue, order: entity}\n"
+        "- {path: /c, secrets: [{value: x}], name: c, reply: accepted}\n"
+        "store: {when_down: hold}\n"
+        "retry: {ladder: [10ms, 1h, 24h], jitter: 0, budget: 12.5%}\n"
+        "breaker: {failures: 1, rate: 100%, window: 1s, samples: 2, open: 3s, probes: 4}\n"
+        "auto_rollback: {on_new_down: no}\n"
+        "journal: {max_bytes: 40MiB, keep: 0s}\n");
+    assert_false(c->sources[0].queues);
+    assert_true(c->sources[1].queues);
+    assert_true(c->sources[1].ordered);
+    assert_int_equal(c->sources[2].reply, REPLY_ACCEPTED);
+    assert_true(c->sources[2].queues);
+    assert_int_equal(c->when_down, WHEN_DOWN_HOLD);
+    assert_int_equal(c->ladder_count, 3);
+    assert_int_equal(c->ladder_ms[0], 10);
+    assert_int_equal(c->ladder_ms[2], 86400000);
+    assert_int_equal(c->retry_jitter_ppm, 0);
+    assert_int_equal(c->retry_budget_ppm, 125000);
+    assert_int_equal(c->breaker_failures, 1);
+    assert_int_equal(c->breaker_rate_ppm, PPM_ALL);
+    assert_int_equal(c->breaker_window_ms, 1000);
+    assert_int_equal(c->breaker_samples, 2);
+    assert_int_equal(c->breaker_open_ms, 3000);
+    assert_int_equal(c->breaker_probes, 4);
+    assert_false(c->rollback_on_new_down);
+    assert_int_equal(c->journal_max_bytes, 40 << 20);
+    assert_int_equal(c->journal_keep_ms, 0);
+    conf_unref(c);
+}
+
 static void blocks_without_options_are_empty(void **state) {
     (void)state;
-    conf_unref(load_good(LEAST "store:\nrollout: ~\nlimits: {}\nadmin: null\n"));
+    conf_unref(
+        load_good(LEAST "store:\nrollout: ~\nretry:\nbreaker: {}\nlimits: {}\nadmin: null\n"));
 }
 
 static void values_of_the_process_are_taken(void **state) {
@@ -168,7 +228,8 @@ static void every_problem_is_reported_in_the_order_of_lines(void **state) {
          "f:1: sources[0].deadline: \"9 seconds\" is no duration; allowed: " ALLOWED_DURATION "\n"
          "f:2: workers: \"many\" is no whole number; allowed: a whole number from 0 to 256\n"
          "f:3: unknown key \"rollouts\", did you mean rollout?; allowed: workers, drain, "
-         "listeners, admin, store, backends, rollout, sources, limits\n"
+         "listeners, admin, store, backends, rollout, sources, retry, breaker, auto_rollback, "
+         "journal, limits\n"
          "f:4: backends.legacy: unknown key \"timeuot\", did you mean timeout?; allowed: url, "
          "name, timeout, idempotent, max_in_flight, idle, headers, not_done, health\n"
          "f:4: backends.new.url: is missing; allowed: http://host[:port][/path]\n"},
@@ -214,25 +275,51 @@ static void a_value_of_the_wrong_shape_is_refused(void **state) {
     check_reports(cases, ARRAY_LEN(cases));
 }
 
+#define STEPS8        "1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s"
+#define ALLOWED_STEPS "a list of 1 to 32 durations, each 10ms to 1d, like 250ms, 9s, 5m\n"
+
+static void a_ladder_is_a_list_of_durations(void **state) {
+    (void)state;
+    static const struct report_case cases[] = {
+        {LEAST "retry: {ladder: 5s}\n",
+         "f:4: retry.ladder: \"5s\" is no list; allowed: " ALLOWED_STEPS},
+        {LEAST "retry: {ladder: []}\n",
+         "f:4: retry.ladder: a list is empty; allowed: " ALLOWED_STEPS},
+        {LEAST "retry: {ladder: [" STEPS8 ", " STEPS8 ", " STEPS8 ", " STEPS8 "]}\n", ""},
+        {LEAST "retry: {ladder: [" STEPS8 ", " STEPS8 ", " STEPS8 ", " STEPS8 ", 1s]}\n",
+         "f:4: retry.ladder: a list has too many steps; allowed: " ALLOWED_STEPS},
+        {LEAST "retry:\n  ladder:\n  - 9ms\n  - soon\n  - 25h\n  - [1s]\n",
+         "f:6: retry.ladder: \"9ms\" is too little; allowed: " ALLOWED_STEPS
+         "f:7: retry.ladder: \"soon\" is no duration; allowed: " ALLOWED_STEPS
+         "f:8: retry.ladder: \"25h\" is too much; allowed: " ALLOWED_STEPS
+         "f:9: retry.ladder: a list is no duration; allowed: " ALLOWED_STEPS},
+    };
+    check_reports(cases, ARRAY_LEN(cases));
+}
+
+static void a_share_has_limits(void **state) {
+    (void)state;
+    static const struct report_case cases[] = {
+        {LEAST "retry: {jitter: 50.0001%, budget: 100%}\n",
+         "f:4: retry.jitter: \"50.0001%\" is too much; allowed: 0 to 50 with up to four "
+         "decimals\n"},
+        {LEAST "breaker: {rate: 0.9}\n",
+         "f:4: breaker.rate: \"0.9\" is too little; allowed: 1 to 100 with up to four "
+         "decimals\n"},
+        {LEAST "retry: {budget: all}\n",
+         "f:4: retry.budget: \"all\" is no percentage; allowed: 0 to 100 with up to four "
+         "decimals\n"},
+        {LEAST "store: {when_down: wait}\n",
+         "f:4: store.when_down: \"wait\" is not known; allowed: hold, local, refuse\n"},
+    };
+    check_reports(cases, ARRAY_LEN(cases));
+}
+
 static void what_later_versions_have_is_refused_by_name(void **state) {
     (void)state;
     static const struct report_case cases[] = {
-        {LEAST "retry: {}\nbreaker: 1\nauto_rollback:\njournal: {keep: 14d}\n",
-         "f:4: retry: is not available in this version; leave it out\n"
-         "f:5: breaker: is not available in this version; leave it out\n"
-         "f:6: auto_rollback: is not available in this version; leave it out\n"
-         "f:7: journal: is not available in this version; leave it out\n"},
         {BACKENDS SOURCES "listeners: [{address: \"[::]:1\", tls: {key: k}}]\n",
          "f:3: listeners[0].tls: is not available in this version; leave it out\n"},
-        {LISTENERS BACKENDS "sources: [{path: /w, secrets: [{value: s}],\n"
-                            "reply: accepted,\non_failure: queue,\norder: entity}]\n",
-         "f:4: sources[0].reply: \"accepted\" is not available in this version; allowed: backend, "
-         "summary\n"
-         "f:5: sources[0].on_failure: \"queue\" is not available in this version; allowed: answer\n"
-         "f:6: sources[0].order: \"entity\" is not available in this version; allowed: none\n"},
-        {LEAST "store: {when_down: hold}\n",
-         "f:4: store.when_down: \"hold\" is not available in this version; allowed: refuse, "
-         "local\n"},
     };
     check_reports(cases, ARRAY_LEN(cases));
 }
@@ -264,11 +351,15 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_left_out_gets_its_default),
         cmocka_unit_test(backends_and_sources_get_their_defaults),
+        cmocka_unit_test(delivery_gets_its_defaults),
+        cmocka_unit_test(values_of_delivery_are_taken),
         cmocka_unit_test(blocks_without_options_are_empty),
         cmocka_unit_test(values_of_the_process_are_taken),
         cmocka_unit_test(values_of_backends_and_sources_are_taken),
         cmocka_unit_test(every_problem_is_reported_in_the_order_of_lines),
         cmocka_unit_test(a_value_of_the_wrong_shape_is_refused),
+        cmocka_unit_test(a_ladder_is_a_list_of_durations),
+        cmocka_unit_test(a_share_has_limits),
         cmocka_unit_test(what_later_versions_have_is_refused_by_name),
         cmocka_unit_test(a_file_that_cannot_be_read_is_named),
         cmocka_unit_test(a_snapshot_lives_until_its_last_reference),

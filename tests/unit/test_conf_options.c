@@ -111,13 +111,15 @@ static void an_unknown_key_is_refused_in_every_block(void **state) {
     static const struct report_case cases[] = {
         {"lisners: 1\n" LEAST,
          "f:1: unknown key \"lisners\", did you mean listeners?; allowed: workers, drain, "
-         "listeners, admin, store, backends, rollout, sources, limits\n"},
+         "listeners, admin, store, backends, rollout, sources, retry, breaker, auto_rollback, "
+         "journal, limits\n"},
         {LEAST "store.kind: redis\n",
          "f:4: unknown key \"store.kind\"; allowed: workers, drain, listeners, admin, store, "
-         "backends, rollout, sources, limits\n"},
+         "backends, rollout, sources, retry, breaker, auto_rollback, journal, limits\n"},
         {LEAST "Workers: 1\n",
          "f:4: unknown key \"Workers\", did you mean workers?; allowed: workers, drain, listeners, "
-         "admin, store, backends, rollout, sources, limits\n"},
+         "admin, store, backends, rollout, sources, retry, breaker, auto_rollback, journal, "
+         "limits\n"},
         {LEAST "store: {redis: {uri: 1, url: \"redis://a\"}, kind: redis}\n",
          "f:4: store.redis: unknown key \"uri\", did you mean url?; allowed: url, prefix\n"},
         {LISTENERS SOURCES "backends: {legacy: {url: \"http://a\", fallback: true},\n"

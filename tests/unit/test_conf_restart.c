@@ -60,6 +60,8 @@ static void the_rest_can_be_reloaded(void **state) {
                     "\"http://d\"}}\n"
                     "sources: [{path: /x, secrets: [{value: t}]}]\n"
                     "limits: {body: 1KiB}\ndrain: 1s\n"
+                    "retry: {ladder: [1s], jitter: 0}\nbreaker: {failures: 1}\n"
+                    "auto_rollback: {on_new_down: off}\njournal: {max_bytes: 1GiB, keep: 1d}\n"
                     "rollout: {sticky: closed, salt: x, mode: parallel}\n",
           NULL);
 }

@@ -86,6 +86,7 @@ static void do_claim(struct history *h) {
                                .absolute = pick(3) == 0,
                                .shadow = pick(3) == 0,
                                .idempotent = {pick(2), pick(2)},
+                               .on_disk = pick(2),
                                .token = t->token,
                                .lease_ms = pick(3) ? 600000 : 0};
     struct store_claim c[2] = {base, base};
@@ -95,6 +96,8 @@ static void do_claim(struct history *h) {
     alike(h, "result", c[0].call.result, c[1].call.result);
     enum store_result result = c[0].call.result;
     alike(h, "side", c[0].ret_side, c[1].ret_side);
+    if (result == STORE_IN_FLIGHT)
+        alike(h, "on disk", c[0].ret_on_disk, c[1].ret_on_disk);
     if (result == STORE_DONE)
         alike(h, "status", c[0].ret_status, c[1].ret_status);
     if (result != STORE_GRANTED && result != STORE_MINE)
@@ -144,7 +147,8 @@ static void do_renew(struct history *h) {
                                .entity = slice_of(h->entities[t->event]),
                                .side = (enum side)pick(2),
                                .token = t->token,
-                               .lease_ms = 600000};
+                               .lease_ms = 600000,
+                               .on_disk = pick(3) == 0};
     if (!t->used)
         return;
     struct store_renew r[2] = {base, base};
@@ -168,6 +172,7 @@ static void do_assert(struct history *h) {
                                 .at_wall_us = 1700000000000000,
                                 .leg = {.state = (enum leg_state)(1 + pick(LEG_STATES - 1)),
                                         .role = (enum role)(pick(4) == 0),
+                                        .on_disk = pick(2),
                                         .attempt = t->attempt,
                                         .status = 200},
                                 .lease_left_ms = 600000,
@@ -185,11 +190,13 @@ static void do_assert(struct history *h) {
 
 static void do_settle_or_release(struct history *h) {
     unsigned event = pick(EVENTS);
-    bool settles = pick(2);
+    bool settles = pick(3);
+    enum settle how = (enum settle)pick(3);
     struct store_settle s[2];
     struct store_release r[2];
     for (int k = 0; k < 2; k++) {
-        s[k] = (struct store_settle){.source = slice_of("s"), .id = slice_of(h->ids[event])};
+        s[k] = (struct store_settle){
+            .source = slice_of("s"), .id = slice_of(h->ids[event]), .how = how};
         r[k] =
             (struct store_release){.source = slice_of("s"), .entity = slice_of(h->entities[event])};
         if (settles)
@@ -197,15 +204,24 @@ static void do_settle_or_release(struct history *h) {
         else
             KIT_CALL(&kits[k], store_release, &r[k]);
     }
-    snprintf(h->did, sizeof(h->did), "%s of %u", settles ? "settle" : "release", event);
+    snprintf(h->did, sizeof(h->did), "%s %d of %u", settles ? "settle" : "release", (int)how,
+             event);
     if (settles)
         alike(h, "result", s[0].call.result, s[1].call.result);
 }
 
 static void both_stores_answer_alike(void **state) {
-    static void (*const acts[])(struct history * h) = {
-        do_claim,  do_claim,  do_claim, do_claim,  do_finish,
-        do_finish, do_finish, do_renew, do_assert, do_settle_or_release};
+    static void (*const acts[])(struct history * h) = {do_claim,
+                                                       do_claim,
+                                                       do_claim,
+                                                       do_claim,
+                                                       do_finish,
+                                                       do_finish,
+                                                       do_finish,
+                                                       do_renew,
+                                                       do_assert,
+                                                       do_settle_or_release,
+                                                       do_settle_or_release};
     (void)state;
     for (unsigned n = 0; n < HISTORIES; n++) {
         struct history h = {.step = 0};

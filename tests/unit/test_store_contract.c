@@ -40,6 +40,37 @@ static void a_second_token_finds_the_event_in_flight(void **state) {
     assert_entity(kit, "o/r#flight", SIDE_LEGACY, 1);
 }
 
+static bool on_disk(struct kit *kit, const struct store_claim *holder) {
+    struct store_claim c = *holder;
+    c.token = token_new();
+    assert_int_equal(claim(kit, &c), STORE_IN_FLIGHT);
+    return c.ret_on_disk;
+}
+
+static void who_asks_for_a_running_event_is_told_whether_it_is_on_disk(void **state) {
+    struct kit *kit = *state;
+    struct store_claim a = granted(kit, "disk-a", "o/r#disk", SIDE_NEW, LEASE_MS);
+    assert_false(on_disk(kit, &a));
+    struct store_claim b = claim_of("disk-b", "o/r#disk", SIDE_LEGACY);
+    b.on_disk = b.shadow = true;
+    assert_int_equal(claim(kit, &b), STORE_GRANTED);
+    assert_true(b.ret_owned && !b.ret_pinned && b.ret_shadow);
+    assert_true(on_disk(kit, &b));
+    struct store_claim again = b;
+    assert_int_equal(claim(kit, &again), STORE_MINE);
+    assert_true(again.ret_owned && !again.ret_pinned && again.ret_shadow);
+    /* It can get there later; a renewal that does not say so takes nothing back. */
+    assert_int_equal(renew_as(kit, &a, LEASE_MS / 2, true), STORE_OK);
+    assert_true(on_disk(kit, &a));
+    assert_int_equal(renew(kit, &a, LEASE_MS), STORE_OK);
+    assert_true(on_disk(kit, &a));
+    assert_int_equal(finish(kit, &a, OUTCOME_NOT_DONE, 503), STORE_OK);
+    struct store_claim c = claim_of("disk-a", "o/r#disk", SIDE_NEW);
+    assert_int_equal(claim(kit, &c), STORE_GRANTED);
+    assert_true(c.ret_pinned && c.ret_attempt == 2);
+    assert_false(on_disk(kit, &c));
+}
+
 static void a_repeated_claim_is_answered_as_the_first_was(void **state) {
     struct kit *kit = *state;
     struct store_claim a = granted(kit, "mine-0", "o/r#mine", SIDE_NEW, LEASE_MS);
@@ -297,6 +328,7 @@ static void a_running_shadow_keeps_the_owner_off_its_side(void **state) {
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_new_event_is_granted_where_it_is_wanted),
     cmocka_unit_test(a_second_token_finds_the_event_in_flight),
+    cmocka_unit_test(who_asks_for_a_running_event_is_told_whether_it_is_on_disk),
     cmocka_unit_test(a_repeated_claim_is_answered_as_the_first_was),
     cmocka_unit_test(a_done_event_is_never_granted_again),
     cmocka_unit_test(what_was_not_done_is_tried_again_on_its_pin),

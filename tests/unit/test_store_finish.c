@@ -130,6 +130,92 @@ static void settling_forgets_what_does_not_run(void **state) {
     assert_entity(kit, "o/r#settle", SIDE_LEGACY, 0);
 }
 
+static void assert_leg(struct kit *kit, const char *id, enum leg_state leg, uint16_t status) {
+    struct store_look l = look(kit, id, NULL);
+    assert_int_equal(l.ret_legs[SIDE_NEW].state, leg);
+    assert_int_equal(l.ret_legs[SIDE_NEW].status, status);
+}
+
+/* In doubt by its own word, by a claim that found its lease over, and by its lease alone. */
+static struct store_claim doubt(struct kit *kit, const char *id, int kind) {
+    struct store_claim c = granted(kit, id, id, SIDE_NEW, kind == 0 ? LEASE_MS : 0);
+    struct store_claim other = claim_of(id, id, SIDE_NEW);
+    if (kind == 0)
+        assert_int_equal(finish(kit, &c, OUTCOME_IN_DOUBT, 504), STORE_OK);
+    if (kind == 1)
+        assert_int_equal(claim(kit, &other), STORE_DOUBT);
+    return c;
+}
+
+static void what_the_operator_says_is_done_stays_done(void **state) {
+    static const char *const ids[] = {"says-0", "says-1", "says-2"};
+    struct kit *kit = *state;
+    assert_int_equal(settle_as(kit, "says-none", SETTLE_DONE), STORE_ABSENT);
+    for (int kind = 0; kind < 3; kind++) {
+        struct store_claim a = doubt(kit, ids[kind], kind);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_DONE), STORE_OK);
+        assert_leg(kit, ids[kind], LEG_DONE, 0);
+        assert_entity(kit, ids[kind], SIDE_NEW, 0);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_DONE), STORE_OK);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_RETRY), STORE_STALE);
+        assert_int_equal(renew(kit, &a, LEASE_MS), STORE_STALE);
+        assert_int_equal(finish(kit, &a, OUTCOME_REJECTED, 404), STORE_OK);
+        assert_leg(kit, ids[kind], LEG_DONE, 0);
+        struct store_claim b = claim_of(ids[kind], ids[kind], SIDE_NEW);
+        assert_int_equal(claim(kit, &b), STORE_DONE);
+    }
+}
+
+static void what_the_operator_says_is_to_be_retried_is_claimed_again_on_its_pin(void **state) {
+    static const char *const ids[] = {"retry-0", "retry-1", "retry-2"};
+    struct kit *kit = *state;
+    assert_int_equal(settle_as(kit, "retry-none", SETTLE_RETRY), STORE_ABSENT);
+    for (int kind = 0; kind < 3; kind++) {
+        struct store_claim a = doubt(kit, ids[kind], kind);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_RETRY), STORE_OK);
+        assert_leg(kit, ids[kind], LEG_NOT_DONE, 0);
+        assert_entity(kit, ids[kind], SIDE_NEW, 0);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_RETRY), STORE_OK);
+        struct store_claim b = claim_of(ids[kind], ids[kind], SIDE_LEGACY);
+        assert_int_equal(claim(kit, &b), STORE_GRANTED);
+        assert_true(b.ret_side == SIDE_NEW && b.ret_pinned);
+        assert_int_equal(b.ret_attempt, 2);
+        assert_true(b.ret_fence > a.ret_fence);
+        assert_int_equal(finish(kit, &a, OUTCOME_DONE, 200), STORE_STALE);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_RETRY), STORE_STALE);
+        assert_int_equal(settle_as(kit, ids[kind], SETTLE_DONE), STORE_STALE);
+        assert_int_equal(finish(kit, &b, OUTCOME_DONE, 200), STORE_OK);
+        assert_entity(kit, ids[kind], SIDE_NEW, 0);
+    }
+}
+
+static void an_attempt_that_says_done_after_the_operators_retry_is_done(void **state) {
+    struct kit *kit = *state;
+    struct store_claim a = doubt(kit, "word", 2);
+    assert_int_equal(settle_as(kit, "word", SETTLE_RETRY), STORE_OK);
+    assert_int_equal(finish(kit, &a, OUTCOME_IN_DOUBT, 502), STORE_OK);
+    assert_leg(kit, "word", LEG_NOT_DONE, 0);
+    assert_int_equal(finish_leg(kit, &a, SIDE_NEW, ROLE_OWNER, OUTCOME_DONE, 201, 60000), STORE_OK);
+    assert_leg(kit, "word", LEG_DONE, 201);
+    assert_true(look(kit, "word", NULL).ret_stick_wall_us > 0);
+    assert_entity(kit, "word", SIDE_NEW, 0);
+    assert_int_equal(finish(kit, &a, OUTCOME_REJECTED, 404), STORE_OK);
+    assert_leg(kit, "word", LEG_DONE, 201);
+}
+
+static void the_operators_done_is_for_doubt_and_for_what_was_retried(void **state) {
+    struct kit *kit = *state;
+    struct store_claim a = granted(kit, "nodoubt", "nodoubt", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish(kit, &a, OUTCOME_NOT_DONE, 503), STORE_OK);
+    assert_int_equal(settle_as(kit, "nodoubt", SETTLE_DONE), STORE_STALE);
+    assert_int_equal(settle_as(kit, "nodoubt", SETTLE_RETRY), STORE_OK);
+    assert_leg(kit, "nodoubt", LEG_NOT_DONE, 503);
+    doubt(kit, "undo", 0);
+    assert_int_equal(settle_as(kit, "undo", SETTLE_RETRY), STORE_OK);
+    assert_int_equal(settle_as(kit, "undo", SETTLE_DONE), STORE_OK);
+    assert_leg(kit, "undo", LEG_DONE, 0);
+}
+
 static void ids_may_hold_any_byte_and_sources_do_not_mix(void **state) {
     struct kit *kit = *state;
     char id[EVENT_ID_MAX + 1], entity[ENTITY_MAX + 1];
@@ -158,6 +244,10 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_shadow_is_not_mistaken_for_the_owner_of_the_same_token),
     cmocka_unit_test(what_was_not_sent_leaves_the_stickiness_as_it_was),
     cmocka_unit_test(settling_forgets_what_does_not_run),
+    cmocka_unit_test(what_the_operator_says_is_done_stays_done),
+    cmocka_unit_test(what_the_operator_says_is_to_be_retried_is_claimed_again_on_its_pin),
+    cmocka_unit_test(an_attempt_that_says_done_after_the_operators_retry_is_done),
+    cmocka_unit_test(the_operators_done_is_for_doubt_and_for_what_was_retried),
     cmocka_unit_test(ids_may_hold_any_byte_and_sources_do_not_mix),
 };
 

@@ -10,6 +10,7 @@ static struct store_claim claim_of(const char *id) {
                                 .id = slice_of(id),
                                 .entity = slice_of(id),
                                 .side = SIDE_NEW,
+                                .on_disk = true,
                                 .token = token_new(),
                                 .lease_ms = LEASE_MS};
 }
@@ -141,7 +142,7 @@ static void forgets(void (*forget)(void)) {
     wait_for(&second, is_up);
     assert_int_equal(state_of(&kit).lost, 2);
     assert_int_equal(state_of(&second).lost, 1);
-    claim(&second, "open", 0, STORE_IN_FLIGHT);
+    assert_true(claim(&second, "open", 0, STORE_IN_FLIGHT).ret_on_disk);
     assert_int_equal(claim(&second, "done", 0, STORE_DONE).ret_status, 200);
     claim(&kit, "other", 0, STORE_IN_FLIGHT);
     assert_int_equal(look(&kit, "open").ret_open, 1);
