@@ -320,17 +320,17 @@ static void sweep_all(const struct fault *faults, size_t count, unsigned points)
 
 static void killed_at_any_call_nothing_acknowledged_is_lost(void **state) {
     (void)state;
-    sweep_all(kills, sizeof(kills) / sizeof(kills[0]), 60);
+    sweep_all(kills, sizeof(kills) / sizeof(kills[0]), 50);
 }
 
 static void when_the_disk_fails_nothing_acknowledged_is_lost_and_it_goes_on(void **state) {
     (void)state;
-    sweep_all(failures, sizeof(failures) / sizeof(failures[0]), 30);
+    sweep_all(failures, sizeof(failures) / sizeof(failures[0]), 20);
 }
 
 static void on_a_full_disk_changes_still_fit_and_puts_come_back(void **state) {
     (void)state;
-    sweep_all(full, sizeof(full) / sizeof(full[0]), 30);
+    sweep_all(full, sizeof(full) / sizeof(full[0]), 20);
 }
 
 int main(void) {
