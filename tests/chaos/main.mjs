@@ -1,0 +1,111 @@
+// The command: runs with fixed or new seeds, prints what each showed, keeps what a failing one left.
+
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { drive, randomScript } from './drive.mjs';
+import { FAULTS } from './faults.mjs';
+import { describe } from './report.mjs';
+import { plan } from './plan.mjs';
+import { Rng } from './parts/rng.mjs';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const KEPT = path.join(ROOT, 'build/chaos');
+/** What `make test` runs: together they inject every fault alone at least once. */
+const SUITE = ['points-1', 'points-2', 'points-3', 'points-4'];
+const SUITE_SECONDS = 26;
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    seconds: { type: 'string' },
+    length: { type: 'string' },
+    faults: { type: 'string' },
+    slice: { type: 'string' },
+    set: { type: 'string' },
+    suite: { type: 'boolean' },
+    keep: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+});
+
+const USAGE = `usage: tests/chaos/run [--suite | --seed N | --seconds S] [--length S] [--faults a,b] [--slice i/n] [--set JSON] [--keep]
+  --suite      the fixed seeds of make test
+  --seed N     one run
+  --seconds S  runs with new seeds for so long
+  --length S   seconds of faults in one run (${SUITE_SECONDS})
+  --faults     only these: ${Object.keys(FAULTS).join(' ')}
+  --set        settings laid over the run's, e.g. '{"whenDown":"local"}'
+  --keep       keeps what a good run left, too`;
+
+function command({ seed, length, only, slice, run }) {
+  const words = ['tests/chaos/run', '--seed', seed, '--length', length];
+  if (only) words.push('--faults', only.join(','));
+  if (slice) words.push('--slice', slice.join('/'));
+  if (Object.keys(run).length > 0) words.push('--set', `'${JSON.stringify(run)}'`);
+  return words.join(' ');
+}
+
+async function one(options) {
+  const { seed, length, only, slice, run } = options;
+  const wanted = { seed, seconds: Number(length), only, slice, run };
+  // The settings come from the seed, before there is a world that could name targets.
+  const settings = plan({ ...wanted, targets: () => ['any'] }).run;
+  const dir = path.join(KEPT, String(seed));
+  fs.rmSync(dir, { recursive: true, force: true });
+  const again = command(options);
+  let outcome;
+  try {
+    outcome = await drive({
+      seed, run: settings, script: randomScript(wanted),
+      keep: (verdict) => (verdict?.ok && !values.keep ? undefined : dir),
+    });
+  } catch (error) {
+    console.log(`seed ${seed}: could not be run to its end: ${error.stack}\n  again alone: ${again}\n  kept: ${dir}`);
+    return false;
+  }
+  const { verdict, record } = outcome;
+  console.log(describe(record, verdict, settings));
+  if (!verdict.ok || values.keep) {
+    fs.mkdirSync(dir, { recursive: true });
+    fs.writeFileSync(path.join(dir, 'record.json'), JSON.stringify(record));
+    fs.writeFileSync(path.join(dir, 'verdict.json'), JSON.stringify(verdict, null, 1));
+    console.log(`  again alone: ${again}\n  kept: ${dir}`);
+  }
+  return verdict.ok;
+}
+
+async function main() {
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const only = values.faults?.split(',');
+  const unknown = only?.filter((name) => !(name in FAULTS)) ?? [];
+  if (unknown.length > 0) {
+    console.error(`no such fault: ${unknown.join(', ')}; there are: ${Object.keys(FAULTS).join(' ')}`);
+    return 2;
+  }
+  const run = values.set ? JSON.parse(values.set) : {};
+  const length = values.length ?? String(SUITE_SECONDS);
+  const slice = values.slice?.split('/').map(Number);
+  const bad = [];
+  const go = async (options) => {
+    if (!(await one({ length, only, run, ...options }))) bad.push(options.seed);
+  };
+  if (values.suite) {
+    for (const [i, seed] of SUITE.entries()) await go({ seed, slice: [i, SUITE.length] });
+  } else if (values.seconds) {
+    const end = Date.now() + Number(values.seconds) * 1000;
+    const first = values.seed ?? String(Date.now() % 1_000_000_007);
+    const seeds = new Rng(first);
+    for (let seed = first; Date.now() < end; seed = String(seeds.int(1, 2 ** 31 - 1))) await go({ seed, slice });
+  } else {
+    await go({ seed: values.seed ?? String(Date.now() % 1_000_000_007), slice });
+  }
+  console.log(bad.length === 0 ? 'chaos: all runs kept the promises' : `chaos: broken promises with seeds ${bad.join(' ')}`);
+  return bad.length === 0 ? 0 : 1;
+}
+
+process.exit(await main());
