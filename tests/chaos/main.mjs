@@ -8,6 +8,7 @@ import { drive, randomScript } from './drive.mjs';
 import { FAULTS } from './faults.mjs';
 import { describe } from './report.mjs';
 import { plan } from './plan.mjs';
+import { SCHEDULES } from './schedules/index.mjs';
 import { Rng } from './parts/rng.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -25,15 +26,18 @@ const { values } = parseArgs({
     slice: { type: 'string' },
     set: { type: 'string' },
     suite: { type: 'boolean' },
+    schedule: { type: 'string' },
+    label: { type: 'string' },
     keep: { type: 'boolean' },
     help: { type: 'boolean' },
   },
 });
 
-const USAGE = `usage: tests/chaos/run [--suite | --seed N | --seconds S] [--length S] [--faults a,b] [--slice i/n] [--set JSON] [--keep]
+const USAGE = `usage: tests/chaos/run [--suite | --seed N | --seconds S | --schedule NAME] [--length S] [--faults a,b] [--slice i/n] [--set JSON] [--keep]
   --suite      the fixed seeds of make test
   --seed N     one run
   --seconds S  runs with new seeds for so long
+  --schedule N a directed schedule: ${Object.keys(SCHEDULES).join(' ')}
   --length S   seconds of faults in one run (${SUITE_SECONDS})
   --faults     only these: ${Object.keys(FAULTS).join(' ')}
   --set        settings laid over the run's, e.g. '{"whenDown":"local"}'
@@ -47,33 +51,39 @@ function command({ seed, length, only, slice, run }) {
   return words.join(' ');
 }
 
-async function one(options) {
+/** Runs one script, prints what it showed, keeps what a bad one left. */
+async function judged({ name, seed, run, script, again }) {
+  const dir = path.join(KEPT, String(name));
+  fs.rmSync(dir, { recursive: true, force: true });
+  const repeat = `  again alone: ${again}\n  kept: ${path.relative(ROOT, dir)}`;
+  let outcome;
+  try {
+    outcome = await drive({ seed, run, script, keep: (verdict) => (verdict?.ok && !values.keep ? undefined : dir) });
+  } catch (error) {
+    console.log(`${name}: could not be run to its end: ${error.stack}\n${repeat}`);
+    return false;
+  }
+  const { verdict, record } = outcome;
+  console.log(describe(record, verdict, run));
+  if (!verdict.ok || values.keep) {
+    fs.writeFileSync(path.join(dir, 'record.json'), JSON.stringify(record));
+    fs.writeFileSync(path.join(dir, 'verdict.json'), JSON.stringify(verdict, null, 1));
+    console.log(repeat);
+  }
+  return verdict.ok;
+}
+
+function random(options) {
   const { seed, length, only, slice, run } = options;
   const wanted = { seed, seconds: Number(length), only, slice, run };
   // The settings come from the seed, before there is a world that could name targets.
   const settings = plan({ ...wanted, targets: () => ['any'] }).run;
-  const dir = path.join(KEPT, String(seed));
-  fs.rmSync(dir, { recursive: true, force: true });
-  const again = command(options);
-  let outcome;
-  try {
-    outcome = await drive({
-      seed, run: settings, script: randomScript(wanted),
-      keep: (verdict) => (verdict?.ok && !values.keep ? undefined : dir),
-    });
-  } catch (error) {
-    console.log(`seed ${seed}: could not be run to its end: ${error.stack}\n  again alone: ${again}\n  kept: ${dir}`);
-    return false;
-  }
-  const { verdict, record } = outcome;
-  console.log(describe(record, verdict, settings));
-  if (!verdict.ok || values.keep) {
-    fs.mkdirSync(dir, { recursive: true });
-    fs.writeFileSync(path.join(dir, 'record.json'), JSON.stringify(record));
-    fs.writeFileSync(path.join(dir, 'verdict.json'), JSON.stringify(verdict, null, 1));
-    console.log(`  again alone: ${again}\n  kept: ${dir}`);
-  }
-  return verdict.ok;
+  return judged({ name: seed, seed, run: settings, script: randomScript(wanted), again: command(options) });
+}
+
+function directed(name) {
+  const { run, script } = SCHEDULES[name];
+  return judged({ name: values.label ?? name, seed: name, run, script, again: `tests/chaos/run --schedule ${name}` });
 }
 
 async function main() {
@@ -92,9 +102,15 @@ async function main() {
   const slice = values.slice?.split('/').map(Number);
   const bad = [];
   const go = async (options) => {
-    if (!(await one({ length, only, run, ...options }))) bad.push(options.seed);
+    if (!(await random({ length, only, run, ...options }))) bad.push(options.seed);
   };
-  if (values.suite) {
+  if (values.schedule) {
+    if (!(values.schedule in SCHEDULES)) {
+      console.error(`no such schedule: ${values.schedule}; there are: ${Object.keys(SCHEDULES).join(' ')}`);
+      return 2;
+    }
+    if (!(await directed(values.schedule))) bad.push(values.schedule);
+  } else if (values.suite) {
     for (const [i, seed] of SUITE.entries()) await go({ seed, slice: [i, SUITE.length] });
   } else if (values.seconds) {
     const end = Date.now() + Number(values.seconds) * 1000;

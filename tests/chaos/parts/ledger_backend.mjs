@@ -24,7 +24,7 @@ function parseHead(text) {
 
 /**
  * Ways to behave, each {kind, share (of requests it hits), …}; the first that hits counts, none is "ok":
- *   slow {ms: [low, high]}                 an answer in time or not
+ *   slow {ms: [low, high]}                 an answer in time or not; `ms` delays the others too
  *   hang {effect}                          no answer; `effect`: chance that the work is done all the same
  *   cut_request {bytes}                    reset when so many bytes of the request came
  *   cut_answer {bytes, effect}             reset after so many bytes of a 200
@@ -180,7 +180,7 @@ export class LedgerBackend {
     const attempt = this.#received(conn, { headers, hash });
     const life = this.#killed;
     const b = behaviour ?? { kind: 'ok' };
-    const delay = b.kind === 'slow' ? this.rng.int(...b.ms) : this.rng.int(0, 3);
+    const delay = this.rng.int(...(b.ms ?? [0, 3]));
     const rejected = headers['x-chaos-verdict'] === 'reject';
     await new Promise((resolve) => setTimeout(resolve, delay));
     if (life !== this.#killed) return;
