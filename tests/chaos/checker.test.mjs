@@ -226,6 +226,11 @@ test('one after the other at two sides is legal with a higher fence, and told wi
   breaks(make('1700000000000004'), { two_owners: 1 });
 });
 
+test('an attempt that was given up before the backend looked at it may come late with its lower fence', () => {
+  const given = book().event('e').event('f').send('e', 0, 504).send('f', 0, 200).done('f', 10, { side: 'new', fence: '6' });
+  kept(given.attempt('e', 100, 100, { fence: '5', late: true }));
+});
+
 // ---- what is counted apart ----
 
 const twice = (given) => given.event('e').send('e', 0, 200).done('e', 1000).send('e', 8000, 200).done('e', 8002);

@@ -214,10 +214,14 @@ export const FAULTS = {
     on: 'redis',
     targets: theRedis,
     ms: [500, 3000],
-    params: (rng) => ({ kind: rng.pick(['ALL', 'WRITE']) }),
-    async inject(world, _target, { kind }) {
-      await world.redis.call(['CLIENT', 'PAUSE', '60000', kind]);
-      return () => world.redis.call(['CLIENT', 'UNPAUSE'], 10_000);
+    // A pause of all cannot be ended by a command: that would wait, too.
+    params: (rng) => ({ kind: rng.pick(['ALL', 'WRITE']), ms: rng.int(500, 3000) }),
+    async inject(world, _target, { kind, ms }) {
+      await world.redis.call(['CLIENT', 'PAUSE', ms, kind]);
+      return async () => {
+        await world.redis.call(['PING'], 10_000);
+        await world.redis.call(['CLIENT', 'UNPAUSE'], 10_000);
+      };
     },
     opens: REDIS_AWAY,
   },

@@ -26,15 +26,14 @@ function settingsOf(rng) {
 }
 
 /**
- * {seed, run, rate, twins, again, rejects, steer, steps: [{at, name, target, params, ms}], until}: times in ms from
- * the beginning. `only`: names of faults; `slice` [i, n]: the i-th of n runs that share all faults between them;
+ * {seed, run, rate, twins, again, rejects, steer, steps: [{at, name, target, params, ms}]}: times in ms from the
+ * beginning. `only`: names of faults; `slice` [i, n]: the i-th of n runs that share all faults between them;
  * `targets(name)` lists what the world offers; a fault without a target is left out.
  */
 export function plan({ seed, seconds, only, slice, run = {}, targets }) {
   const rng = new Rng(seed).fork('plan');
   const settings = { ...settingsOf(rng.fork('settings')), ...run };
   const names = (only ?? Object.keys(FAULTS)).filter((name) => targets(name, settings).length > 0);
-  const end = OPENING_MS + seconds * 1000;
   const draw = (name) => {
     const fault = FAULTS[name];
     const target = rng.pick(targets(name, settings));
@@ -43,32 +42,31 @@ export function plan({ seed, seconds, only, slice, run = {}, targets }) {
   };
   const steps = [];
   let at = OPENING_MS;
-  const singles = singlesOf(rng, names, slice);
-  const middle = only ? end : OPENING_MS + seconds * 1000 * 0.65;
-  while (at < middle && singles.length > 0) {
-    const step = { ...draw(singles.shift()), at };
-    steps.push(step);
-    at += step.ms + rng.int(200, 900);
+  const put = (some) => {
+    steps.push(...some);
+    at = Math.max(...some.map((step) => step.at + step.ms)) + rng.int(200, 900);
+  };
+  // A slice has its share of all faults, whatever the time; else chance fills about two thirds of the time.
+  const singles = slice ? names.filter((_, place) => place % slice[1] === slice[0] % slice[1]) : names;
+  const middle = OPENING_MS + seconds * (only ? 1000 : 650);
+  for (const name of rng.shuffle(singles)) {
+    if (slice || at < middle) put([{ ...draw(name), at }]);
   }
-  while (at < end) {
-    const together = [];
-    const count = rng.int(2, 3);
-    for (let tries = 0; tries < 20 && together.length < count; tries++) {
-      const step = { ...draw(rng.pick(names)), at: at + rng.int(0, 1000) };
-      if (!together.some((other) => clash(step, other))) together.push(step);
-    }
-    steps.push(...together);
-    at = Math.max(...together.map((step) => step.at + step.ms)) + rng.int(200, 900);
-  }
+  const end = slice ? at + seconds * 350 : OPENING_MS + seconds * 1000;
+  while (at < end) put(combination(rng, names, at, draw));
   return {
-    seed, run: settings, steps, until: Math.max(at, end),
+    seed, run: settings, steps,
     rate: rng.int(50, 110), twins: 0.1, again: 0.05, rejects: 0.02, steer: rng.chance(0.9),
   };
 }
 
-/** A slice takes every n-th of one order that all slices share. */
-function singlesOf(rng, names, slice) {
-  if (!slice) return rng.shuffle(names);
-  const [i, n] = slice;
-  return rng.shuffle(names.filter((_, at) => at % n === i % n));
+/** Two or three faults that overlap and do not occupy the same. */
+function combination(rng, names, at, draw) {
+  const steps = [];
+  const count = rng.int(2, 3);
+  for (let tries = 0; tries < 20 && steps.length < count; tries++) {
+    const step = { ...draw(rng.pick(names)), at: at + rng.int(0, 1000) };
+    if (!steps.some((other) => clash(step, other))) steps.push(step);
+  }
+  return steps;
 }

@@ -62,11 +62,12 @@ function findTwoOwners(history) {
   return found;
 }
 
-/** A change of side without a higher fence: the backend could not refuse the late one. */
+/** A change of side without a higher fence: the backend could not tell it from a late one. */
 function sunkFences(entity, attempts) {
   const found = [];
   const last = {};
   for (const attempt of attempts) {
+    if (attempt.late) continue;
     const other = last[SIDES.find((side) => side !== attempt.side)];
     if (other && attempt.fence !== undefined && BigInt(attempt.fence) <= BigInt(other.fence) && attempt.from > other.to) {
       found.push({ entity, event: attempt.event, first: other, second: attempt, fence: true });

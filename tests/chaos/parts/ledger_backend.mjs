@@ -170,8 +170,10 @@ export class LedgerBackend {
       hash,
       partial,
     };
-    this.write({ t: now(), k: 'received', ...attempt });
-    if (conn.gone) this.write({ t: now(), k: 'closed', n: attempt.n, by: 'peer' });
+    const t = now();
+    // Late: who sent it had given it up before it was looked at.
+    this.write({ t, k: 'received', ...attempt, late: conn.gone || undefined });
+    if (conn.gone) this.write({ t, k: 'closed', n: attempt.n, by: 'peer' });
     else conn.open = attempt;
     return attempt;
   }
