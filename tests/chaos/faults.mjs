@@ -56,7 +56,7 @@ function setting(on, off) {
 function link(state, ms) {
   return {
     on: 'link',
-    targets: (world) => [...instances(world), 'all'],
+    targets: (world) => (world.namespace ? [] : [...instances(world), 'all']),
     ms,
     params: () => ({}),
     async inject(world, which) {
@@ -229,6 +229,17 @@ export const FAULTS = {
   redis_readonly: setting([['REPLICAOF', '127.0.0.1', '1']], [['REPLICAOF', 'NO', 'ONE']]),
   redis_functions_lost: setting([['FUNCTION', 'FLUSH']], []),
   redis_clients_killed: setting([['CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes']], []),
+  redis_cut_off: {
+    on: 'redis',
+    targets: (world) => (world.namespace ? ['redis'] : []),
+    ms: [500, 4000],
+    params: () => ({}),
+    async inject(world) {
+      world.namespace.cut();
+      return () => world.namespace.mend();
+    },
+    opens: REDIS_AWAY,
+  },
   link_cut: link('cut', [300, 3000]),
   link_held: link('hold', [500, 4000]),
   link_held_past_lease: link('hold', [7000, 8000]),

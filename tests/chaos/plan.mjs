@@ -22,6 +22,7 @@ function settingsOf(rng) {
     onFailure: rng.pick(['queue', 'queue', 'queue', 'answer']),
     idempotent: { legacy: rng.chance(0.2), new: rng.chance(0.3) },
     sticky: rng.pick(['2s', '500ms', 'in_flight', 'closed']),
+    namespace: rng.chance(0.25),
   };
 }
 

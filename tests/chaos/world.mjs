@@ -4,12 +4,14 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { atExit } from './parts/cleanup.mjs';
 import { now, sleep } from './parts/clock.mjs';
 import { leaseOf, PREFIX, settings } from './parts/config.mjs';
 import { Disks } from './parts/disks.mjs';
 import { Instance } from './parts/instance.mjs';
 import { Ledger } from './parts/ledger.mjs';
 import { Links } from './parts/links.mjs';
+import { Namespace } from './parts/namespace.mjs';
 import { ChaosRedis } from './parts/redis.mjs';
 import { Rng } from './parts/rng.mjs';
 import { Senders } from './parts/senders.mjs';
@@ -31,25 +33,45 @@ export class World {
   calm = [];
   notes = [];
   #active = [];
+  #drop = [];
 
   constructor({ seed, run = {} }) {
     this.seed = String(seed);
     this.rng = new Rng(seed);
     this.run = settings(run);
-    this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'pointsman-chaos-'));
+    this.dir = this.#temporary(os.tmpdir());
     const address = ownAddress();
     this.disks = new Disks({ dir: this.dir, names: NAMES, tmpfs: this.run.tmpfs });
     this.ledger = new Ledger({ dir: this.dir, address, seed: this.seed });
-    this.redis = new ChaosRedis({ dir: fs.existsSync('/dev/shm') ? fs.mkdtempSync('/dev/shm/pm-chaos-') : this.dir, address });
-    this.links = new Links({ address, names: NAMES, to: { host: address, port: this.redis.port } });
+    this.#placeRedis(address);
     const backends = { legacy: this.ledger.url('legacy'), new: this.ledger.url('new') };
     this.instances = NAMES.map((name, index) => new Instance(this.run, {
-      name, index, dir: this.dir, address, redisUrl: this.links.url(name), backends, clock: this.run.clock !== false,
+      name, index, dir: this.dir, address, redisUrl: this.#redisUrl(name), backends, clock: this.run.clock !== false,
       ...this.disks.start(name),
     }));
     this.senders = new Senders({
       rng: this.rng.fork('senders'), instances: this.instances, sources: Object.keys(this.run.sources),
     });
+  }
+
+  /** A directory that is gone when the world ends. */
+  #temporary(parent) {
+    const dir = fs.mkdtempSync(path.join(parent, 'pointsman-chaos-'));
+    this.#drop.push(atExit(() => fs.rmSync(dir, { recursive: true, force: true })));
+    return dir;
+  }
+
+  /** Behind a relay for each instance, or, where the run asks for it and it is permitted, behind a cable. */
+  #placeRedis(address) {
+    this.namespace = this.run.namespace ? Namespace.open() : undefined;
+    if (this.run.namespace && !this.namespace) this.notes.push('no network namespace is permitted here');
+    const dir = fs.existsSync('/dev/shm') ? this.#temporary('/dev/shm') : this.dir;
+    this.redis = new ChaosRedis({ dir, address: this.namespace?.address ?? address, inside: this.namespace?.inside });
+    this.links = new Links({ address, names: NAMES, to: { host: address, port: this.redis.port } });
+  }
+
+  #redisUrl(name) {
+    return this.namespace ? `redis://${this.redis.address}:${this.redis.port}/0` : this.links.url(name);
   }
 
   get lease() {
@@ -191,6 +213,7 @@ export class World {
     for (const one of this.instances) await one.kill9();
     await this.redis.finish();
     await this.links.finish();
+    this.namespace?.close();
     await this.ledger.finish();
     if (keep) {
       fs.mkdirSync(keep, { recursive: true });
@@ -201,8 +224,7 @@ export class World {
       }
     }
     this.disks.finish();
-    fs.rmSync(this.dir, { recursive: true, force: true });
-    if (this.redis.dir.startsWith('/dev/shm/')) fs.rmSync(path.dirname(this.redis.dir), { recursive: true, force: true });
+    for (const drop of this.#drop) drop();
   }
 }
 

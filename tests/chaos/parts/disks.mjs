@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { atExit } from './cleanup.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const VFS = path.resolve(ROOT, process.env.CHAOS_VFS ?? 'build/tests/libtestvfs.so');
@@ -20,6 +21,7 @@ export class Disks {
   constructor({ dir, names, tmpfs = true }) {
     this.dir = dir;
     this.hasVfs = fs.existsSync(VFS);
+    this.finish = atExit(() => this.#unmount());
     for (const name of names) {
       const where = this.#var(name);
       fs.mkdirSync(where, { recursive: true });
@@ -88,7 +90,7 @@ export class Disks {
     fs.cpSync(this.#var(name), to, { recursive: true, filter: (file) => !file.endsWith('.sock') });
   }
 
-  finish() {
+  #unmount() {
     for (const name of this.#mounted.splice(0)) {
       try {
         execFileSync('umount', ['-l', this.#var(name)], { stdio: 'ignore' });

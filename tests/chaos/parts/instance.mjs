@@ -29,7 +29,6 @@ export class Instance {
       libraries.push(FAKETIME);
       Object.assign(all, {
         FAKETIME_TIMESTAMP_FILE: this.clockFile, FAKETIME_CACHE_DURATION: '1', FAKETIME_DONT_FAKE_MONOTONIC: '1',
-        FAKETIME_DISABLE_SHM: '1',
       });
     }
     if (libraries.length > 0) all.LD_PRELOAD = libraries.join(':');
@@ -51,8 +50,14 @@ export class Instance {
     pm.ended.then(({ code, signal }) => {
       if (this.#wanted) this.wrong.push(`${this.name} ended by itself with ${code ?? signal}:\n${pm.tail()}`);
       this.#complaints();
+      this.#sweep(pm.pid);
     });
     await this.pm.listening();
+  }
+
+  /** What libfaketime leaves behind when its process is killed. */
+  #sweep(pid) {
+    for (const name of ['faketime_shm_', 'sem.faketime_sem_']) fs.rmSync(`/dev/shm/${name}${pid}`, { force: true });
   }
 
   #complaints() {

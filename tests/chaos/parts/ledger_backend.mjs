@@ -27,7 +27,7 @@ function parseHead(text) {
  *   slow {ms: [low, high]}                 an answer in time or not; `ms` delays the others too
  *   hang {effect}                          no answer; `effect`: chance that the work is done all the same
  *   cut_request {bytes}                    reset when so many bytes of the request came
- *   cut_answer {bytes, effect}             reset after so many bytes of a 200
+ *   cut_answer {bytes, effect}             reset after so many bytes of the answer
  *   status {status, retryAfter, effect}    another answer
  *   garbage {effect}                       no HTTP at all
  */
@@ -197,7 +197,8 @@ export class LedgerBackend {
       conn.socket.write(Buffer.from(this.rng.pick(GARBAGE), 'latin1'));
       conn.socket.end();
     } else if (b.kind === 'cut_answer') {
-      conn.socket.write(this.#answer(200, this.#did(attempt), {}).subarray(0, b.bytes), () => this.#cut(conn.socket));
+      const answer = this.#answer(rejected ? 422 : 200, this.#did(attempt), {});
+      conn.socket.write(answer.subarray(0, b.bytes), () => this.#cut(conn.socket));
     } else {
       conn.open = null;
       this.#say(conn, status, this.#did(attempt), more);
