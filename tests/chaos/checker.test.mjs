@@ -15,7 +15,9 @@ class Book {
     run: {
       timeout: 1000, lease: LEASE, whenDown: 'hold', ladder: ['1s', '1s', '1s'],
       idempotent: { legacy: false, new: false },
-      sources: { quick: { reply: 'backend' }, accepted: { reply: 'accepted' } },
+      sources: {
+        quick: { reply: 'backend' }, accepted: { reply: 'accepted' }, ordered: { reply: 'accepted', order: 'entity' },
+      },
     },
     faults: [], modes: [], events: [], sends: [], ledger: [], journals: { a: [], b: [] }, store: { events: [], entities: [] },
   };
@@ -335,10 +337,30 @@ test('an event that leaves its pin for new while the mode was gradual all the ti
   kept(make([gradual(4500, 99)]));
 });
 
-test('an event that falls back from new to legacy has not strayed', () => {
-  const given = book().event('e').send('e', 5000, 202).attempt('e', 5002, 5010, { side: 'new', status: 500 });
-  given.done('e', 6000, { fence: '6' }).record.modes.push({ t: 0, mode: 'gradual', percentage: 50, sure: true, everywhere: 1 });
-  kept(given);
+test('an event that falls back from new to legacy, or is tried again at new, has not strayed', () => {
+  for (const side of ['legacy', 'new']) {
+    const given = book().event('e').send('e', 5000, 202).attempt('e', 5002, 5010, { side: 'new', status: 500 });
+    given.record.modes.push({ t: 0, mode: 'gradual', percentage: 50, sure: true, everywhere: 1 });
+    kept(given.done('e', 6000, { side, fence: '6' }));
+  }
+});
+
+const line = (source, more = {}) => book().event('e', { source }).event('f', { source })
+  .send('e', 0, 202).send('f', 100, 202, more).attempt('e', 50, 60, { status: 500 }).done('f', 200).done('e', 300);
+
+test('an event that overtakes one of its entity is told where order is promised', () => {
+  breaks(line('ordered'), { out_of_order: 1 });
+  kept(line('accepted'));
+});
+
+test('the order of two instances, of overlapping sendings and of redelivered events is nobody\'s promise', () => {
+  kept(line('ordered', { inst: 'b' }));
+  kept(line('ordered', { from: 5 }));
+  kept(line('ordered').send('e', 150, 202));
+});
+
+test('what is dead or in doubt lets the next one pass', () => {
+  kept(line('ordered').fault('hang', 0, 100, { doubt: 'all' }).row('e', ROW.parked, { reason: REASON.in_doubt, changed: 60 }));
 });
 
 test('another body, another key and unwanted or unknown events at a backend are told', () => {

@@ -113,6 +113,35 @@ function surelyGradual(modes, from, to) {
   return relevant.every(({ mode, percentage, sure }) => sure && mode === 'gradual' && percentage > 0 && percentage < 100);
 }
 
+/**
+ * Events of a source with `order: entity` that overtook one that had arrived before at the same instance. Only where
+ * the arrival is beyond doubt: each was sent once, and the first was answered 202 before the second was sent.
+ */
+function findOutOfOrder(history) {
+  const lines = new Map();
+  for (const event of history.events.values()) {
+    const [send, ...more] = event.sends;
+    if (history.record.run.sources[event.source]?.order !== 'entity' || more.length > 0 || send?.status !== 202) continue;
+    if (event.rows.some((row) => row.state === ROW.parked || row.state === ROW.dead)) continue;
+    const key = `${send.inst} ${event.source} ${event.entity}`;
+    if (!lines.has(key)) lines.set(key, []);
+    lines.get(key).push({ event, send, attempts: owners(event) });
+  }
+  const found = [];
+  for (const line of lines.values()) {
+    line.sort((x, y) => x.send.from - y.send.from);
+    for (let i = 1; i < line.length; i++) {
+      const [before, after] = [line[i - 1], line[i]];
+      const done = before.attempts.find((attempt) => attempt.effects.length > 0);
+      const early = after.attempts[0];
+      if (before.send.to < after.send.from && done && early && early.from < done.from) {
+        found.push({ entity: after.event.entity, event: after.event.id, first: done, second: early });
+      }
+    }
+  }
+  return found;
+}
+
 /** Sorts what one kind of fault explains from what nothing explains. */
 function sortApart(pairs, faults, apart) {
   const left = [];
@@ -227,6 +256,7 @@ export function judge(record) {
     overlapping: sortApart(findOverlapping(history), record.faults, apart),
     two_owners: sortApart(findTwoOwners(history), record.faults, apart),
     strayed: findStrayed(history),
+    out_of_order: findOutOfOrder(history),
     doubt_unexplained: doubts.unexplained,
     dead_unexplained: dead.unexplained,
     mangled: findMangled(history),

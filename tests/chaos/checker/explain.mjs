@@ -13,18 +13,18 @@ function pastLease(fault) {
 }
 
 /**
- * Why two attempts were let through together or one after the other: "store_lost", "local", "paused", or undefined.
+ * Why two attempts were let through together or one after the other: "local", "store_lost", "paused", or undefined.
  * `first` began before `second`; both are attempts of owners.
  */
 export function whyTwo(faults, first, second) {
-  for (const fault of faults) {
-    if (fault.opens.store_lost && overlap(first.from, second.from + SLACK_MS, fault.from, fault.to)) return 'store_lost';
-  }
   for (const fault of faults) {
     if (!fault.opens.local) continue;
     for (const one of [first, second]) {
       if (overlap(one.from, one.to + SLACK_MS, fault.from, fault.to + RETURN_MS)) return 'local';
     }
+  }
+  for (const fault of faults) {
+    if (fault.opens.store_lost && overlap(first.from, second.from + SLACK_MS, fault.from, fault.to)) return 'store_lost';
   }
   for (const fault of faults) {
     if (!pastLease(fault)) continue;
