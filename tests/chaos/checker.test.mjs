@@ -230,7 +230,8 @@ test('one after the other at two sides is legal with a higher fence, and told wi
 
 test('an attempt that was given up before the backend looked at it may come late with its lower fence', () => {
   const given = book().event('e').event('f').send('e', 0, 504).send('f', 0, 200).done('f', 10, { side: 'new', fence: '6' });
-  kept(given.attempt('e', 100, 100, { fence: '5', late: true }));
+  kept(given.attempt('e', 100, 100, { fence: '5', late: true }).event('g').send('g', 90, 200)
+    .attempt('g', 90, 110, { side: 'new', fence: '6', status: 200, effect: 105 }));
 });
 
 // ---- what is counted apart ----

@@ -77,8 +77,9 @@ function sunkFences(entity, attempts) {
   return found;
 }
 
-/** Pairs whose intervals overlap; the attempts are sorted by their beginning. */
-function* overlaps(attempts) {
+/** Pairs whose intervals overlap; the attempts are sorted by their beginning. A late one was over before. */
+function* overlaps(all) {
+  const attempts = all.filter((attempt) => !attempt.late);
   for (let i = 0; i < attempts.length; i++) {
     for (let j = i + 1; j < attempts.length; j++) {
       if (attempts[i].to > attempts[j].from) yield [attempts[i], attempts[j]];
