@@ -33,6 +33,7 @@ LAYERS := admin proxy router store conf base
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))
 LIBS := $(foreach l,$(LAYERS),$(if $(wildcard $(l)/*.c),$(B)/lib$(l).a))
 DEMO := $(patsubst demo/%.c,$(B)/demo/%,$(wildcard demo/*.c))
+VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
@@ -73,6 +74,13 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
 $(B)/tests/unit/test_cli_args: $(B)/cli/args.o
 $(B)/tests/unit/test_cli_client: $(B)/cli/client.o
+$(B)/tests/unit/test_vfs $(B)/tests/unit/test_journal_crash: $(VFS)
+$(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so
+
+# Faults below SQLite: linked into unit tests, preloaded into the real program (tests/vfs/vfs.h).
+$(VFS) $(B)/tests/vfs/preload.o: CFLAGS += -fPIC
+$(B)/tests/libtestvfs.so: $(VFS) $(B)/tests/vfs/preload.o
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -shared -o $@ $^ -lsqlite3
 
 deps:
 	@scripts/install-deps
@@ -98,7 +106,7 @@ unit-tests: $(UNIT)
 unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
 
-e2e: $(B)/pointsman
+e2e: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
 
 # New seeds for SECONDS, each printed with the command that runs it alone.

@@ -123,7 +123,9 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal
         !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
-    p->steering = p->client ? steering_new(p, open_workers) : NULL;
+    p->journal_client = journal ? journal_client_new(journal, loop) : NULL;
+    p->steering =
+        p->client && (p->journal_client || !journal) ? steering_new(p, open_workers) : NULL;
     if (!p->steering || !start_probes(p)) {
         err_set(err, "no memory to start");
         goto fail;
@@ -164,6 +166,7 @@ void proxy_stop(struct proxy *p) {
     store_watch_stop(&p->store_watch);
     for (int side = 0; side < SIDES; side++)
         probe_free(p->probes[side]);
+    journal_client_free(p->journal_client);
     if (p->client)
         store_client_free(p->client);
     recovery_free(p->recovery);
@@ -185,6 +188,8 @@ void proxy_reload(struct proxy *p, struct conf *conf) {
     }
     rules_unref(p->rules);
     p->rules = rules;
+    if (p->journal)
+        journal_reload(p->journal, conf);
     for (unsigned i = 0; i < p->worker_count; i++)
         if (!worker_tell_rules(p->workers[i], rules))
             log_say(LOG_ERROR, "reload failed",

@@ -1,6 +1,7 @@
 /* Prepared statements over one SQLite file. */
 #include "embedded_sql.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,12 @@ void sql_close(struct sql *sql) {
 
 const char *sql_problem(struct sql *sql) {
     return sqlite3_errcode(sql->db) == SQLITE_OK ? "a record is damaged" : sqlite3_errmsg(sql->db);
+}
+
+bool sql_is_full(struct sql *sql) {
+    int code = sqlite3_errcode(sql->db) & 0xff, why = sqlite3_system_errno(sql->db);
+    return code == SQLITE_FULL ||
+           (code == SQLITE_IOERR && (why == ENOSPC || why == EDQUOT || why == EFBIG));
 }
 
 static void bind_text(sqlite3_stmt *s, int at, struct slice text) {

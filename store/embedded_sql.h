@@ -19,6 +19,7 @@ struct sql;
 MUST_CHECK struct sql *sql_open(const char *path, struct err *err);
 void sql_close(struct sql *sql); /* NULL is allowed */
 const char *sql_problem(struct sql *sql);
+bool sql_is_full(struct sql *sql); /* the last failure: the disk has no room */
 
 MUST_CHECK bool sql_begin(struct sql *sql);
 MUST_CHECK bool sql_commit(struct sql *sql);
