@@ -110,14 +110,14 @@ e2e: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
 
 # New seeds for SECONDS, each printed with the command that runs it alone.
-chaos: $(B)/pointsman $(CHAOS_VFS)
+chaos: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --seconds '$(or $(SECONDS),600)' $(if $(SEED),--seed '$(SEED)')
 
-chaos-suite: $(B)/pointsman $(CHAOS_VFS)
+chaos-suite: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@node --test tests/chaos/*.test.mjs
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --suite
 
-planted: $(B)/pointsman $(CHAOS_VFS)
+planted: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@tests/chaos/planted/run
 
 lint:

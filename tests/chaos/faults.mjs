@@ -131,7 +131,7 @@ export const FAULTS = {
   // ---- disks ----
   disk_full: {
     on: 'disk',
-    targets: (world) => world.disks.fillable(),
+    targets: instances,
     ms: [1500, 4000],
     params: () => ({}),
     async inject(world, name) {
@@ -142,24 +142,24 @@ export const FAULTS = {
   },
   fsync_failing: {
     on: 'disk',
-    targets: (world) => world.disks.faulty(),
+    targets: instances,
     ms: [1000, 3000],
     params: () => ({}),
     async inject(world, name) {
-      world.disks.set(name, 'sync_fails');
-      return () => world.disks.set(name, undefined);
+      world.disks.set(name, 'fail_sync', -1);
+      return () => world.disks.set(name, 'fail_sync', 0);
     },
     // A row whose change failed says "sending" until the next start.
     opens: atInstance,
   },
   fsync_slow: {
     on: 'disk',
-    targets: (world) => world.disks.faulty(),
+    targets: instances,
     ms: [1500, 4000],
     params: (rng) => ({ ms: rng.int(50, 600) }),
     async inject(world, name, { ms }) {
-      world.disks.set(name, 'sync_slow', ms);
-      return () => world.disks.set(name, undefined);
+      world.disks.set(name, 'slow_sync_ms', ms);
+      return () => world.disks.set(name, 'slow_sync_ms', 0);
     },
     opens: nothing,
   },

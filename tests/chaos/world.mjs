@@ -50,7 +50,7 @@ export class World {
     const backends = { legacy: this.ledger.url('legacy'), new: this.ledger.url('new') };
     this.instances = NAMES.map((name, index) => new Instance(this.run, {
       name, index, dir: this.dir, address, redisUrl: this.#redisUrl(name), backends, clock: this.run.clock !== false,
-      ...this.disks.start(name),
+      env: this.disks.env(name),
     }));
     this.senders = new Senders({
       rng: this.rng.fork('senders'), instances: this.instances, sources: Object.keys(this.run.sources),

@@ -13,8 +13,8 @@ export class Instance {
   /** Ends that nobody asked for, and complaints of all its lives. */
   wrong = [];
 
-  /** `preload`: libraries before the program; `env` for them. */
-  constructor(run, { name, dir, address, index, redisUrl, backends, preload = [], env = {}, clock = false }) {
+  /** `env` may preload a library already; `clock`: its wall clock can be moved. */
+  constructor(run, { name, dir, address, index, redisUrl, backends, env = {}, clock = false }) {
     this.name = name;
     this.dir = path.join(dir, name);
     this.host = address;
@@ -23,7 +23,7 @@ export class Instance {
     fs.mkdirSync(this.dir, { recursive: true });
     this.clockFile = path.join(this.dir, 'clock');
     const all = { ...env };
-    const libraries = [...preload];
+    const libraries = env.LD_PRELOAD ? [env.LD_PRELOAD] : [];
     if (clock && FAKETIME) {
       fs.writeFileSync(this.clockFile, '+0\n');
       libraries.push(FAKETIME);

@@ -57,6 +57,8 @@ async function plant(name) {
   for (const built of fs.readdirSync(path.join(ROOT, 'build'))) {
     if (LAYERS.includes(built) || /^(lib.*\.a|pointsman)$/.test(built)) await copy(`build/${built}`, dir);
   }
+  fs.mkdirSync(path.join(dir, 'build/tests'));
+  await copy('build/tests/libtestvfs.so', dir);
   const patch = path.join(PATCHES, `${name}.patch`);
   await must(`${name}.patch does not apply any more; make it anew for the code of today`,
     'patch', ['-p1', '--no-backup-if-mismatch', '-F0', '-i', patch], { cwd: dir });

@@ -6,7 +6,6 @@ const EVENTS = 20;
 
 export const powerCut = {
   run: { whenDown: 'hold', onFailure: 'queue', clock: false, tmpfs: false },
-  needs: (world) => world.disks.hasVfs,
   async script(world) {
     const steps = new Steps(world);
     world.disks.set('a', 'forget', 1);
