@@ -59,6 +59,7 @@ export function randomScript(options) {
     const todo = plan({ ...options, targets: (name) => FAULTS[name].targets(world) });
     world.plan = todo;
     await world.move('gradual', 50);
+    await world.warm();
     await world.quiet(2000);
     const { rate, twins, again, rejects } = todo;
     world.senders.run({ rate, twins, again, rejects });
@@ -70,7 +71,7 @@ export function randomScript(options) {
     world.senders.pause();
     if (!(await world.heal())) return;
     await world.move('gradual', 50);
-    await sleep(world.run.calmAfter ?? 1500);
+    await world.warm();
     await world.quiet(CALM_MS);
     await world.heal();
   };

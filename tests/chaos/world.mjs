@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { until } from '../e2e/harness/wait.mjs';
 import { atExit } from './parts/cleanup.mjs';
 import { now, sleep } from './parts/clock.mjs';
 import { leaseOf, PREFIX, settings } from './parts/config.mjs';
@@ -23,6 +24,7 @@ export const HEAL_BOUND_MS = 60_000;
 /** In a calm stretch nothing may hold up the machine for longer, or it is measured again. */
 const STALL_MS = 150;
 const QUIET_TRIES = 4;
+const WARM_MS = 1500;
 
 /** An address of this run's own: nobody else's ports are in the way. */
 function ownAddress() {
@@ -89,7 +91,23 @@ export class World {
     await Promise.all([this.ledger.start(), this.redis.start(), this.links.start()]);
     await Promise.all(this.instances.map((one) => one.start()));
     await Promise.all(this.instances.map((one) => one.ready()));
+    await this.#all('the store is up', ({ store }) => store.up);
     this.began = now();
+  }
+
+  /** Waits until the status of every instance fulfils the condition. */
+  #all(what, condition) {
+    return until(what, async () => (await Promise.all(this.instances.map((one) => one.status()))).every(condition));
+  }
+
+  /** Traffic until every breaker let its probes through: what the last fault left is over. */
+  async warm(rate = 60) {
+    this.senders.run({ rate, why: 'warm', ignored: false });
+    await sleep(WARM_MS);
+    await this.#all('all breakers are closed', ({ backends }) =>
+      Object.values(backends).every(({ breaker }) => breaker === undefined || breaker === 'closed'));
+    this.senders.pause();
+    await this.senders.settled();
   }
 
   /** Starts an instance that is down. What keeps it from starting now must not keep it when the world has healed. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { makeVfs } from '../../e2e/harness/vfs.mjs';
 import { atExit } from './cleanup.mjs';
 
-const TMPFS_SIZE = '96m';
+const TMPFS_SIZE = '128m';
 
 export class Disks {
   #mounted = [];
