@@ -10,13 +10,12 @@ import { FAULTS } from './faults.mjs';
 import { describe } from './report.mjs';
 import { plan } from './plan.mjs';
 import { SCHEDULES } from './schedules/index.mjs';
+import { SUITE } from './suite.mjs';
 import { Rng } from './parts/rng.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const KEPT = path.join(ROOT, 'build/chaos');
-/** What `make test` runs: together they inject every fault alone at least once. */
-const SUITE = ['points-1', 'points-2', 'points-3', 'points-4'];
-const SUITE_SECONDS = 24;
+const LENGTH_S = 24;
 /** Runs of the suite at once: most of a run is waiting. */
 const SUITE_JOBS = 2;
 
@@ -26,7 +25,6 @@ const { values } = parseArgs({
     seconds: { type: 'string' },
     length: { type: 'string' },
     faults: { type: 'string' },
-    slice: { type: 'string' },
     set: { type: 'string' },
     suite: { type: 'boolean' },
     schedule: { type: 'string' },
@@ -36,20 +34,19 @@ const { values } = parseArgs({
   },
 });
 
-const USAGE = `usage: tests/chaos/run [--suite | --seed N | --seconds S | --schedule NAME] [--length S] [--faults a,b] [--slice i/n] [--set JSON] [--keep]
+const USAGE = `usage: tests/chaos/run [--suite | --seed N | --seconds S | --schedule NAME] [--length S] [--faults a,b] [--set JSON] [--keep]
   --suite      the fixed seeds of make test
   --seed N     one run
   --seconds S  runs with new seeds for so long
   --schedule N a directed schedule: ${Object.keys(SCHEDULES).join(' ')}
-  --length S   seconds of faults in one run (${SUITE_SECONDS})
+  --length S   seconds of faults in one run (${LENGTH_S})
   --faults     only these: ${Object.keys(FAULTS).join(' ')}
   --set        settings laid over the run's, e.g. '{"whenDown":"local"}'
   --keep       keeps what a good run left, too`;
 
-function command({ seed, length, only, slice, run }) {
+function command({ seed, length, only, run }) {
   const words = ['tests/chaos/run', '--seed', seed, '--length', length];
   if (only) words.push('--faults', only.join(','));
-  if (slice) words.push('--slice', slice.join('/'));
   if (Object.keys(run).length > 0) words.push('--set', `'${JSON.stringify(run)}'`);
   return words.join(' ');
 }
@@ -77,8 +74,9 @@ async function judged({ name, seed, run, script, again }) {
 }
 
 function random(options) {
-  const { seed, length, only, slice, run } = options;
-  const wanted = { seed, seconds: Number(length), only, slice, run };
+  const { seed, length, only } = options;
+  const { singles, run: fixed } = SUITE[seed] ?? {};
+  const wanted = { seed, seconds: Number(length), only, singles, run: { ...fixed, ...options.run } };
   // The settings come from the seed, before there is a world that could name targets.
   const settings = plan({ ...wanted, targets: () => ['any'] }).run;
   return judged({ name: seed, seed, run: settings, script: randomScript(wanted), again: command(options) });
@@ -101,8 +99,7 @@ async function main() {
     return 2;
   }
   const run = values.set ? JSON.parse(values.set) : {};
-  const length = values.length ?? String(SUITE_SECONDS);
-  const slice = values.slice?.split('/').map(Number);
+  const length = values.length ?? String(LENGTH_S);
   const bad = [];
   const go = async (options) => {
     if (!(await random({ length, only, run, ...options }))) bad.push(options.seed);
@@ -114,14 +111,14 @@ async function main() {
     }
     if (!(await directed(values.schedule))) bad.push(values.schedule);
   } else if (values.suite) {
-    await each(SUITE.entries(), SUITE_JOBS, ([i, seed]) => go({ seed, slice: [i, SUITE.length] }));
+    await each(Object.keys(SUITE), SUITE_JOBS, (seed) => go({ seed }));
   } else if (values.seconds) {
     const end = Date.now() + Number(values.seconds) * 1000;
     const first = values.seed ?? String(Date.now() % 1_000_000_007);
     const seeds = new Rng(first);
-    for (let seed = first; Date.now() < end; seed = String(seeds.int(1, 2 ** 31 - 1))) await go({ seed, slice });
+    for (let seed = first; Date.now() < end; seed = String(seeds.int(1, 2 ** 31 - 1))) await go({ seed });
   } else {
-    await go({ seed: values.seed ?? String(Date.now() % 1_000_000_007), slice });
+    await go({ seed: values.seed ?? String(Date.now() % 1_000_000_007) });
   }
   console.log(bad.length === 0 ? 'chaos: all runs kept the promises' : `chaos: broken promises with seeds ${bad.join(' ')}`);
   return bad.length === 0 ? 0 : 1;

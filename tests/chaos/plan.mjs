@@ -28,10 +28,10 @@ function settingsOf(rng) {
 
 /**
  * {seed, run, rate, twins, again, rejects, steer, steps: [{at, name, target, params, ms}]}: times in ms from the
- * beginning. `only`: names of faults; `slice` [i, n]: the i-th of n runs that share all faults between them;
- * `targets(name)` lists what the world offers; a fault without a target is left out.
+ * beginning. `only`: names of faults; `singles`: those of them that are injected alone, all of them; `targets(name)` lists
+ * what the world offers; a fault without a target is left out.
  */
-export function plan({ seed, seconds, only, slice, run = {}, targets }) {
+export function plan({ seed, seconds, only, singles, run = {}, targets }) {
   const rng = new Rng(seed).fork('plan');
   const settings = { ...settingsOf(rng.fork('settings')), ...run };
   const names = (only ?? Object.keys(FAULTS)).filter((name) => targets(name, settings).length > 0);
@@ -47,13 +47,11 @@ export function plan({ seed, seconds, only, slice, run = {}, targets }) {
     steps.push(...some);
     at = Math.max(...some.map((step) => step.at + step.ms)) + rng.int(200, 900);
   };
-  // A slice has its share of all faults, whatever the time; else chance fills about two thirds of the time.
-  const singles = slice ? names.filter((_, place) => place % slice[1] === slice[0] % slice[1]) : names;
   const middle = OPENING_MS + seconds * (only ? 1000 : 650);
-  for (const name of rng.shuffle(singles)) {
-    if (slice || at < middle) put([{ ...draw(name), at }]);
+  for (const name of rng.shuffle(names.filter((one) => !singles || singles.includes(one)))) {
+    if (singles || at < middle) put([{ ...draw(name), at }]);
   }
-  const end = slice ? at + seconds * 350 : OPENING_MS + seconds * 1000;
+  const end = singles ? at + seconds * 350 : OPENING_MS + seconds * 1000;
   while (at < end) put(combination(rng, names, at, draw));
   return {
     seed, run: settings, steps,
