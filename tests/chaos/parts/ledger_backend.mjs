@@ -139,15 +139,16 @@ export class LedgerBackend {
 
   /**
    * What closed before this request came is noted before it: closings and data of one turn of the loop are told in any
-   * order, so the work waits for the turn's end; after a standstill of the process, for all that piled up.
+   * order, and the end of a connection a turn after its last data, so the work waits for two turns; after a standstill
+   * of the process, for all that piled up.
    */
   #later(work) {
-    setImmediate(() => {
+    setImmediate(() => setImmediate(() => {
       const pause = this.stalled();
       if (pause > 0) setTimeout(() => this.#later(work), pause);
       else if (this.#frozen) this.#frozen.push(work);
       else work();
-    });
+    }));
   }
 
   #draw() {
