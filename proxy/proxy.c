@@ -12,6 +12,7 @@
 #include "listener.h"
 #include "probe.h"
 #include "recover.h"
+#include "repin.h"
 #include "shared.h"
 #include "steering.h"
 #include "table.h"
@@ -119,13 +120,15 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal
     p->store = store;
     p->journal = journal;
     p->loop = loop;
+    breakers_init(&p->breakers);
     if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) ||
         !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
+    p->repin = repin_new(p);
     p->journal_client = journal ? journal_client_new(journal, loop) : NULL;
-    p->steering =
-        p->client && (p->journal_client || !journal) ? steering_new(p, open_workers) : NULL;
+    bool clients = p->client && p->repin && (p->journal_client || !journal);
+    p->steering = clients ? steering_new(p, open_workers) : NULL;
     if (!p->steering || !start_probes(p)) {
         err_set(err, "no memory to start");
         goto fail;
@@ -170,10 +173,12 @@ void proxy_stop(struct proxy *p) {
     if (p->client)
         store_client_free(p->client);
     recovery_free(p->recovery);
+    repin_free(p->repin);
     steering_free(p->steering);
     rules_unref(p->rules);
     resolver_free(p->resolver);
     metrics_free(p->metrics);
+    breakers_free(&p->breakers);
     free(p->ports);
     free(p);
 }
@@ -214,7 +219,8 @@ struct journal *proxy_journal(const struct proxy *p) {
 struct journal_client *proxy_journal_client(const struct proxy *p) {
     return p->journal_client;
 }
-struct metrics *proxy_metrics(const struct proxy *p) {
+struct metrics *proxy_metrics(struct proxy *p) {
+    breakers_count(p);
     return p->metrics;
 }
 uint64_t proxy_started_wall_us(const struct proxy *p) {
@@ -224,6 +230,7 @@ uint64_t proxy_started_wall_us(const struct proxy *p) {
 bool proxy_is_ready(struct proxy *p, struct err *err) {
     const struct conf *conf = p->rules->conf;
     struct store_state state;
+    struct journal_state journal;
     if (atomic_load(&p->draining)) {
         err_set(err, "draining: the process is about to end");
         return false;
@@ -234,6 +241,11 @@ bool proxy_is_ready(struct proxy *p, struct err *err) {
     }
     if (access(conf->directory, W_OK) != 0) {
         err_set(err, "directory %s is not writable", conf->directory);
+        return false;
+    }
+    journal_state(p->journal, &journal);
+    if (!journal.accepts) {
+        err_set(err, "the journal takes no new events: %s", journal.problem);
         return false;
     }
     store_state(p->store, &state);
@@ -250,7 +262,10 @@ static double ms_at(struct metrics *m, enum side side, enum role role, double q)
 
 void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *ret) {
     struct metrics *m = p->metrics;
+    struct breaker breaker = breakers_look(p, side);
     memset(ret, 0, sizeof *ret);
+    ret->breaker = breaker.state;
+    memcpy(ret->breaker_reason, breaker.reason, sizeof ret->breaker_reason);
     ret->health = health_of(&p->health[side], clock_mono_us(), ret->reason, sizeof ret->reason);
     ret->in_flight = atomic_load(&p->in_flight[side][ROLE_OWNER]) +
                      atomic_load(&p->in_flight[side][ROLE_SHADOW]);

@@ -10,6 +10,7 @@
 #include <pointsman/metrics.h>
 #include <pointsman/proxy.h>
 
+#include "breakers.h"
 #include "health.h"
 #include "resolver.h"
 #include "store_watch.h"
@@ -18,13 +19,14 @@ struct worker;
 struct steering;
 struct probe;
 struct recovery;
+struct repin;
 struct rules;
 
 struct proxy {
     struct store *store;
     struct journal *journal;
     struct journal_client *journal_client; /* on `loop` */
-    struct loop *loop; /* the admin thread's */
+    struct loop *loop;                     /* the admin thread's */
     struct store_client *client;
     struct metrics *metrics;
     struct metrics_slab *slab; /* of the admin thread */
@@ -34,6 +36,7 @@ struct proxy {
     unsigned worker_count;
     struct steering *steering;
     struct recovery *recovery;
+    struct repin *repin;
     struct store_watch store_watch;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;
@@ -41,6 +44,7 @@ struct proxy {
     bool open;       /* workers were told to accept */
 
     struct health_state health[SIDES];
+    struct breakers breakers;
     atomic_uint in_flight[SIDES][ROLES]; /* attempts, against max_in_flight */
     atomic_ullong body_bytes;            /* against limits.in_flight */
     atomic_uint connections;             /* against limits.connections */

@@ -34,6 +34,7 @@ struct embedded {
     struct list queue;
     bool stop;
     char problem[160];
+    _Atomic bool failing; /* there is a problem; read without the lock */
     char directory[PATH_MAX];
     struct sql *sql;
     struct embedded_ops ops; /* the thread's */
@@ -95,6 +96,7 @@ static void note_problem(struct embedded *e, const char *problem) {
         len = sizeof(e->problem) - 1;
     memcpy(e->problem, problem, len);
     e->problem[len] = '\0';
+    e->failing = len > 0;
     pthread_mutex_unlock(&e->lock);
 }
 
@@ -218,6 +220,10 @@ void embedded_close(struct embedded *e) {
     embedded_ops_free(&e->ops);
     sql_close(e->sql);
     free(e);
+}
+
+bool embedded_is_up(const struct embedded *e) {
+    return !e->failing;
 }
 
 bool embedded_up(struct embedded *e, char *problem, size_t room) {

@@ -40,6 +40,8 @@ MUST_CHECK bool sql_clear(struct sql *sql);
 MUST_CHECK bool sql_audit_last(struct sql *sql, uint64_t *ret_epoch); /* 0: none */
 MUST_CHECK bool sql_audit_put(struct sql *sql, uint64_t epoch, uint64_t at_us,
                               const struct store_control_set *call);
+MUST_CHECK bool sql_audit_note(struct sql *sql, uint64_t epoch, uint64_t at_us,
+                               const struct store_note *call);
 MUST_CHECK bool sql_audit_list(struct sql *sql, struct store_audit *call);
 
 #endif

@@ -337,12 +337,13 @@ end
 
 -- KEYS event, entity. ARGV side role state pin disk as digits, token, attempt, fence, lease left in us, status,
 -- stickiness left in us, first claimed, remember in ms, tail.
-local function newer(leg, args, s)
+local function newer(leg, args, s, r)
   if leg == ABSENT then return true end
   local had = state(leg)
   if token(leg) == args[2] then
     return s ~= FLIGHT and (had == FLIGHT or (had == DOUBT and s ~= DOUBT))
   end
+  if role(leg) == '0' and (r == '1' or had == DOUBT) then return r == '0' and s == DONE end
   if had == FLIGHT or had == DONE then return false end
   local was, is = fence(leg), args[4] + 0
   return was < is or (was == is and leg:sub(39, 43) + 0 < args[3] + 0)
@@ -359,7 +360,7 @@ local function put_back(keys, args)
     legs, tail = ev_legs(rec)
   end
   local leg = legs[side]
-  if not newer(leg, args, s) then return token(leg) == args[2] and 'K 0' or 'S' end
+  if not newer(leg, args, s, r) then return token(leg) == args[2] and 'K 0' or 'S' end
   local gen, lowered = args[4] + 0, lower(own, leg)
   local lease, stick = s == FLIGHT and now + args[5] or now, args[7] == '0' and 0 or now + args[7]
   local holds = false
@@ -413,7 +414,7 @@ local function control_set(keys, args)
   local at = args[1] + 0
   if epoch_of(keys[3]) + 0 ~= at then
     -- Perhaps it was this very call, and its answer was lost.
-    for _, entry in ipairs(redis.call('XRANGE', keys[4], ('%d-1'):format(at), '+', 'COUNT', 1)) do
+    for _, entry in ipairs(redis.call('XRANGE', keys[4], ('%d-0'):format(at + 1), '+', 'COUNT', 1)) do
       if entry[2][2] == args[10] then return string.match(entry[1], '^%d+') end
     end
     return 'S'
@@ -432,6 +433,34 @@ local function control_set(keys, args)
   return epoch
 end
 
+-- KEYS good, audit. ARGV actor, action, reason, evidence, a word of this call. Notes of an epoch stand behind
+-- the change that began it: <epoch>-1, <epoch>-2 …
+local function note(keys, args)
+  local epoch, nth = epoch_of(keys[1]) + 0, 0
+  for i, entry in ipairs(redis.call('XREVRANGE', keys[2], '+', '-', 'COUNT', 32)) do
+    if entry[2][2] == args[5] then return 'K' end -- its answer was lost
+    local e, n = string.match(entry[1], '^(%d+)-(%d+)')
+    if i == 1 and e + 0 >= epoch then epoch, nth = e + 0, n + 0 end
+  end
+  redis.call('XADD', keys[2], 'MAXLEN', '~', 100000, ('%d-%d'):format(epoch, nth + 1), 'call', args[5],
+       'at', ('%d'):format(clock()), 'actor', args[1], 'action', args[2], 'reason', args[3], 'evidence', args[4])
+  return 'K'
+end
+
+-- KEYS audit. ARGV the end to read back from, how many. What XREVRANGE says, without notes.
+local function changes(keys, args)
+  local list, from, want = {}, args[1], args[2] + 0
+  for _ = 1, 20 do
+    local page = redis.call('XREVRANGE', keys[1], from, '-', 'COUNT', 500)
+    for _, entry in ipairs(page) do
+      if #list < want and string.match(entry[1], '-0$') then list[#list + 1] = entry end
+    end
+    if #list == want or #page < 500 then break end
+    from = '(' .. page[#page][1]
+  end
+  return list
+end
+
 local function register(name, callback, flags)
   redis.register_function{function_name = 'pointsman_' .. name .. '_' .. VERSION, callback = callback, flags = flags}
 end
@@ -445,3 +474,5 @@ register('assert', put_back, {'allow-oom'})
 register('incarnation', incarnation, {'allow-oom'})
 register('control_get', control_get, {'no-writes'})
 register('control_set', control_set, {'allow-oom'})
+register('note', note, {'allow-oom'})
+register('changes', changes, {'no-writes'})

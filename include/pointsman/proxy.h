@@ -39,7 +39,7 @@ struct store *proxy_store(const struct proxy *proxy);
 struct store_client *proxy_store_client(const struct proxy *proxy);
 struct journal *proxy_journal(const struct proxy *proxy);
 struct journal_client *proxy_journal_client(const struct proxy *proxy);
-struct metrics *proxy_metrics(const struct proxy *proxy);
+struct metrics *proxy_metrics(struct proxy *proxy);
 uint64_t proxy_started_wall_us(const struct proxy *proxy);
 
 /* False: *err says what is missing (draining; the store unreadable while when_down is refuse). */

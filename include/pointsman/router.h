@@ -149,19 +149,20 @@ MUST_CHECK bool retry_pause_ms(const struct conf *conf, uint32_t tries, uint64_t
  * most a day. */
 MUST_CHECK bool retry_after_parse(struct slice value, uint64_t wall_us, uint64_t *ret_ms);
 
-/* Retries are a share of live traffic, never under RETRY_FLOOR a second; what is not used within
- * RETRY_SAVE_MS is lost. */
+/* Retries are a share of live traffic, never under RETRY_FLOOR a second (at once: a second's
+ * worth). What live traffic saved fades: a third of it is left after RETRY_SAVE_MS, a hundredth
+ * after five times that. */
 #define RETRY_FLOOR   10
 #define RETRY_SAVE_MS 10000
 struct retry_budget {
-    uint64_t at_us;      /* 0: never used */
-    double tokens;       /* saved by live traffic, and … */
-    double floor_tokens; /* … by time */
+    uint64_t at_us; /* 0: never used */
+    double saved;   /* by live traffic, in millionths of a try, and … */
+    double floor;   /* … by time */
+    double lent;    /* of what was saved, lately: as much goes back to it */
 };
 void retry_budget_live(struct retry_budget *b, const struct conf *conf, uint64_t now_us);
-/* Takes up to `want`; returns how many may be tried. */
-uint32_t retry_budget_take(struct retry_budget *b, const struct conf *conf, uint64_t now_us,
-                           uint32_t want);
+/* Takes up to `want`; returns how many may be tried. What is not tried is soon given back. */
+uint32_t retry_budget_take(struct retry_budget *b, uint64_t now_us, uint32_t want);
 void retry_budget_give_back(struct retry_budget *b, uint32_t unused);
 
 /* ---- breaker: is a backend worth trying? ---- */
@@ -173,10 +174,12 @@ extern const char *const breaker_state_names[BREAKER_STATES]; /* closed, open, h
 struct breaker {         /* zeroed: closed */
     enum breaker_state state;
     uint64_t since_us;
+    uint64_t opened_us; /* the last time; 0: never */
     uint32_t failed_in_row;
     uint32_t probes_out, probes_good; /* of HALF_OPEN */
+    uint64_t probe_us;                /* when the last one entered */
     struct {
-        uint64_t number; /* which piece of time */
+        uint64_t from_us; /* which piece of time */
         uint32_t ended, failed;
     } slots[BREAKER_SLOTS];
     char reason[160]; /* of the last change, for people */
@@ -188,12 +191,18 @@ bool breaker_admits(const struct breaker *b, const struct conf *conf, uint64_t n
 MUST_CHECK enum breaker_pass breaker_enter(struct breaker *b, const struct conf *conf,
                                            uint64_t now_us);
 /* The attempt ended. DONE and REJECTED are good, all else fails; an attempt let through before the
- * breaker opened does not count against a later state. True: it opened by this (also from
- * HALF_OPEN). */
+ * breaker last opened counts for nothing. It opens only by a failure. True: it opened by this
+ * (also from HALF_OPEN). */
 bool breaker_left(struct breaker *b, const struct conf *conf, uint64_t now_us,
                   enum breaker_pass pass, uint64_t entered_us, enum outcome outcome);
 /* The attempt was given up before it said anything of the backend. */
 void breaker_void(struct breaker *b, enum breaker_pass pass);
+/* Attempts that ended within the window before now; while it is open those that led to it. */
+struct breaker_count {
+    uint32_t ended, failed;
+};
+struct breaker_count breaker_count(const struct breaker *b, const struct conf *conf,
+                                   uint64_t now_us);
 
 POINTSMAN_END
 

@@ -298,6 +298,7 @@ static inline struct proxy *rig_proxy_new(struct conf *conf) {
     struct proxy *p = calloc(1, sizeof *p);
     struct err err;
     assert_non_null(p);
+    breakers_init(&p->breakers);
     p->store = store_open(conf, &err);
     if (!p->store)
         fail_msg("%s", err.text);
@@ -314,6 +315,7 @@ static inline void rig_proxy_free(struct proxy *p) {
     rules_unref(p->rules);
     resolver_free(p->resolver);
     metrics_free(p->metrics);
+    breakers_free(&p->breakers);
     free(p);
 }
 
