@@ -95,7 +95,7 @@ unit-tests: $(UNIT)
 unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
 
-e2e: $(B)/pointsman
+e2e: $(B)/pointsman $(B)/tests/unit/journal_fill
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
 
 lint:

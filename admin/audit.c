@@ -1,5 +1,6 @@
 /* The audit, a page at a time, newest first. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "fields.h"
 #include "handlers.h"
@@ -13,6 +14,20 @@ struct audit_ask {
     struct request *x;
     struct audit_entry entries[AUDIT_PAGE];
 };
+
+/* Where the next page begins: an epoch, or "<epoch>-<nth>" among what was noted under one. */
+static json_t *place_of(const struct audit_entry *entry) {
+    return entry->nth ? json_sprintf("%llu-%llu", (unsigned long long)entry->epoch,
+                                     (unsigned long long)entry->nth)
+                      : json_integer((json_int_t)entry->epoch);
+}
+
+static bool read_place(const char *text, struct store_audit *ret) {
+    const char *dash = strchr(text, '-');
+    struct slice epoch = dash ? slice(text, (size_t)(dash - text)) : slice_of(text);
+    return slice_to_u64(epoch, &ret->before) &&
+           (!dash || slice_to_u64(slice_of(dash + 1), &ret->before_nth));
+}
 
 static void audit_done(struct store_call *call) {
     struct audit_ask *ask = call->arg;
@@ -29,9 +44,9 @@ static void audit_done(struct store_call *call) {
             list = NULL;
         }
     }
-    bool more = ask->call.ret_count == ask->call.limit;
-    json_t *next =
-        more ? json_integer((json_int_t)ask->entries[ask->call.ret_count - 1].epoch) : json_null();
+    json_t *next = ask->call.ret_count == ask->call.limit
+                       ? place_of(&ask->entries[ask->call.ret_count - 1])
+                       : json_null();
     reply_json(x, 200, json_pack("{s:o, s:o}", "audit", list, "next_before", next));
     free(ask);
 }
@@ -40,14 +55,21 @@ void handle_audit(struct request *x) {
     static const char *const allowed[] = {"before", "limit", NULL};
     struct err err = {""};
     json_t *fields = NULL;
-    uint64_t before = 0;
+    char before[48] = "0";
+    struct store_audit place = {.before = 0};
     uint64_t limit = AUDIT_PAGE;
     bool ok = fields_of_query(x, allowed, &fields, &err) &&
-              field_u64(fields, "before", &before, &err) &&
+              field_text(fields, "before", before, sizeof before, &err) &&
               field_u64(fields, "limit", &limit, &err);
     json_decref(fields);
     if (!ok) {
         reply_problem(x, 400, NULL, "%s", err.text);
+        return;
+    }
+    if (!read_place(before, &place)) {
+        reply_problem(x, 400, NULL,
+                      "\"before\" is \"%s\"; allowed are an epoch, as 12, or a \"next_before\"",
+                      before);
         return;
     }
     if (limit < 1 || limit > AUDIT_PAGE) {
@@ -63,7 +85,8 @@ void handle_audit(struct request *x) {
     ask->call.call.done = audit_done;
     ask->call.call.arg = ask;
     ask->call.call.timeout_ms = AUDIT_TIMEOUT_MS;
-    ask->call.before = before;
+    ask->call.before = place.before;
+    ask->call.before_nth = place.before_nth;
     ask->call.limit = (uint32_t)limit;
     ask->call.ret_entries = ask->entries;
     store_audit(proxy_store_client(x->proxy), &ask->call);

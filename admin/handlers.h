@@ -18,6 +18,15 @@ void handle_audit(struct request *x);
 void handle_event(struct request *x);
 void handle_entity(struct request *x);
 void handle_forget(struct request *x);
+/* dead.c */
+void handle_dead_list(struct request *x);
+void handle_doubt_list(struct request *x);
+void handle_dead_show(struct request *x);
+void handle_doubt_show(struct request *x);
+/* batch.c */
+void handle_dead_replay(struct request *x);
+void handle_dead_drop(struct request *x);
+void handle_doubt_resolve(struct request *x);
 /* change.c */
 void handle_mode(struct request *x);
 void handle_rollout(struct request *x);

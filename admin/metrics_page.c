@@ -1,11 +1,12 @@
-/* The metrics page: the proxy's counters, the process, and the state of steering, store and
- * backends. */
+/* The metrics page: the proxy's counters, the process, and the state of steering, store, journal
+ * and backends. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <pointsman/clock.h>
 #include <pointsman/log.h>
 #include <pointsman/version.h>
 
@@ -32,16 +33,23 @@ static bool put_one_of(struct buf *out, const char *name, const char *help, cons
     return ok;
 }
 
-static bool put_health(struct buf *out, struct proxy *proxy) {
-    static const char name[] = "pointsman_backend_health";
-    bool ok = put_head(out, name, "gauge", "Health of each backend, 1 for the one that holds.");
+static bool put_backends(struct buf *out, struct proxy *proxy) {
+    static const char health[] = "pointsman_backend_health";
+    static const char breaker[] = "pointsman_breaker_state";
+    struct backend_state state[SIDES];
+    bool ok = put_head(out, health, "gauge", "Health of each backend, 1 for the one that holds.");
     for (unsigned side = 0; side < SIDES; side++) {
-        struct backend_state state;
-        proxy_backend_state(proxy, side, &state);
+        proxy_backend_state(proxy, side, &state[side]);
         for (unsigned h = 0; ok && h < HEALTHS; h++)
-            ok = buf_printf(out, "%s{backend=\"%s\",health=\"%s\"} %d\n", name, side_names[side],
-                            health_names[h], state.health == h);
+            ok = buf_printf(out, "%s{backend=\"%s\",health=\"%s\"} %d\n", health, side_names[side],
+                            health_names[h], state[side].health == h);
     }
+    ok = ok && put_head(out, breaker, "gauge",
+                        "State of each backend's circuit breaker, 1 for the one that holds.");
+    for (unsigned side = 0; side < SIDES; side++)
+        for (unsigned b = 0; ok && b < BREAKER_STATES; b++)
+            ok = buf_printf(out, "%s{backend=\"%s\",state=\"%s\"} %d\n", breaker, side_names[side],
+                            breaker_state_names[b], state[side].breaker == b);
     return ok;
 }
 
@@ -75,9 +83,38 @@ static bool put_state(struct buf *out, struct proxy *proxy) {
                      (double)store.lost) &&
            put_value(out, "pointsman_log_dropped_total", "counter",
                      "Log lines dropped because the reader was slow.", (double)log_dropped()) &&
-           put_health(out, proxy) &&
+           put_backends(out, proxy) &&
            put_head(out, "pointsman_build_info", "gauge", "The version that runs.") &&
            buf_puts(out, "pointsman_build_info{version=\"" POINTSMAN_VERSION "\"} 1\n");
+}
+
+static bool put_journal(struct buf *out, struct proxy *proxy) {
+    static const char rows[] = "pointsman_queue_events";
+    struct journal_state s;
+    uint64_t now_us = clock_wall_us();
+    journal_state(proxy_journal(proxy), &s);
+    bool waits = s.oldest_wall_us && s.oldest_wall_us < now_us;
+    bool ok = put_head(out, rows, "gauge", "Events on this instance's disk by state.");
+    for (unsigned i = 0; ok && i < ROW_STATES; i++)
+        ok = buf_printf(out, "%s{state=\"%s\"} %llu\n", rows, row_state_names[i],
+                        (unsigned long long)s.rows[i]);
+    return ok &&
+           put_value(out, "pointsman_queue_oldest_seconds", "gauge",
+                     "Age of the oldest event that is queued or being sent.",
+                     waits ? (double)(now_us - s.oldest_wall_us) / 1e6 : 0) &&
+           put_value(out, "pointsman_journal_bytes", "gauge", "Payload bytes in the journal.",
+                     (double)s.bytes) &&
+           put_value(out, "pointsman_journal_max_bytes", "gauge", "What it may hold of them.",
+                     (double)s.max_bytes) &&
+           put_value(out, "pointsman_journal_accepting", "gauge",
+                     "1 while the journal takes new events.", s.accepts) &&
+           put_value(out, "pointsman_journal_damaged_total", "counter",
+                     "Rows and files of the journal that could not be read.", (double)s.damaged) &&
+           put_value(out, "pointsman_journal_commits_total", "counter",
+                     "Transactions written to the journal, each with its fsync.",
+                     (double)s.commits) &&
+           put_value(out, "pointsman_journal_changes_total", "counter",
+                     "Changes those transactions carried.", (double)s.committed);
 }
 
 static double open_fds(void) {
@@ -129,7 +166,7 @@ void handle_metrics(struct request *x) {
     struct buf page;
     buf_init(&page, PAGE_MAX);
     if (metrics_print(proxy_metrics(x->proxy), &page) && put_state(&page, x->proxy) &&
-        put_process(&page, x->proxy))
+        put_journal(&page, x->proxy) && put_process(&page, x->proxy))
         request_answer(x, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, buf_slice(&page));
     else
         reply_problem(x, 503, NULL, "no memory for the metrics page");

@@ -21,7 +21,11 @@ static void answer_json(struct request *x, unsigned status, const char *type,
 }
 
 void reply_json(struct request *x, unsigned status, json_t *json) {
-    answer_json(x, status, "application/json", NULL, json);
+    reply_json_with(x, status, NULL, json);
+}
+
+void reply_json_with(struct request *x, unsigned status, const char *header_lines, json_t *json) {
+    answer_json(x, status, "application/json", header_lines, json);
 }
 
 void reply_problem_with(struct request *x, unsigned status, const char *header_lines,

@@ -17,7 +17,7 @@
 #include "routes.h"
 
 #define REQUEST_TARGET_MAX 4096
-#define REQUEST_BODY_MAX   (64 * 1024)
+#define REQUEST_BODY_MAX   (512 * 1024) /* 1000 events by source and id */
 #define REQUEST_ANSWER_MAX (16 * 1024 * 1024)
 
 struct request {
@@ -50,6 +50,8 @@ void request_answer(struct request *x, unsigned status, const char *content_type
 
 /* Takes over the reference; NULL (no memory while it was built) is answered 503. */
 void reply_json(struct request *x, unsigned status, json_t *json);
+/* As above, with header lines. */
+void reply_json_with(struct request *x, unsigned status, const char *header_lines, json_t *json);
 /* RFC 9457. `members` (may be NULL, reference taken over) are added to the object. */
 void reply_problem(struct request *x, unsigned status, json_t *members, const char *format, ...)
     PRINTF_LIKE(4, 5);

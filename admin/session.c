@@ -163,7 +163,7 @@ static bool session_take_head(struct session *c) {
         return false;
     }
     if (c->body_left > REQUEST_BODY_MAX) {
-        session_refuse(c, 413, NULL, "a body of at most 64 KiB is allowed");
+        session_refuse(c, 413, NULL, "a body of at most 512 KiB is allowed");
         return false;
     }
     return true;
@@ -232,7 +232,7 @@ static bool session_read_body(struct session *c) {
         complete = c->body_left == 0;
     }
     if (!buf_append_slice(&c->x.body, data)) {
-        session_refuse(c, 413, NULL, "a body of at most 64 KiB is allowed");
+        session_refuse(c, 413, NULL, "a body of at most 512 KiB is allowed");
         return true;
     }
     buf_consume(&c->in, used);

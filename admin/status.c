@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <pointsman/clock.h>
 #include <pointsman/version.h>
 
 #include "handlers.h"
@@ -45,12 +46,14 @@ static json_t *shadow_view(const struct backend_state *s) {
 
 static json_t *backend_view(struct proxy *proxy, enum side side, const struct backend_state *s) {
     json_t *json = leg_view(s->attempts, s->success_rate, s->p50_ms, s->p99_ms);
-    json_t *head = json_pack(
-        "{s:o, s:o, s:s, s:o, s:I, s:I, s:o, s:o}", "name",
-        view_text(proxy_conf(proxy)->backends[side].name), "url",
-        view_text(proxy_conf(proxy)->backends[side].url.text), "health", health_names[s->health],
-        "health_reason", view_text(s->reason), "attempts", (json_int_t)s->attempts, "in_flight",
-        (json_int_t)s->in_flight, "outcomes", outcomes_view(s->outcomes), "shadow", shadow_view(s));
+    json_t *head =
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:I, s:I, s:o, s:o}", "name",
+                  view_text(proxy_conf(proxy)->backends[side].name), "url",
+                  view_text(proxy_conf(proxy)->backends[side].url.text), "health",
+                  health_names[s->health], "health_reason", view_text(s->reason), "breaker",
+                  breaker_state_names[s->breaker], "breaker_reason", view_text(s->breaker_reason),
+                  "attempts", (json_int_t)s->attempts, "in_flight", (json_int_t)s->in_flight,
+                  "outcomes", outcomes_view(s->outcomes), "shadow", shadow_view(s));
     if (head)
         json_object_update(head, json);
     json_decref(json);
@@ -91,6 +94,25 @@ static json_t *store_view(struct proxy *proxy) {
     return json;
 }
 
+/* What lies on this instance's disk. In doubt is what is parked. */
+static json_t *queue_view(struct proxy *proxy) {
+    struct journal_state s;
+    uint64_t now_us = clock_wall_us();
+    journal_state(proxy_journal(proxy), &s);
+    uint64_t pending = s.rows[ROW_QUEUED] + s.rows[ROW_SENDING];
+    bool waits = s.oldest_wall_us && s.oldest_wall_us < now_us;
+    double oldest_s = waits ? (double)(now_us - s.oldest_wall_us) / 1e6 : 0;
+    json_t *json = json_pack(
+        "{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:b, s:I}", "pending", (json_int_t)pending, "parked",
+        (json_int_t)s.rows[ROW_PARKED], "dead", (json_int_t)s.rows[ROW_DEAD], "in_doubt",
+        (json_int_t)s.rows[ROW_PARKED], "oldest_s", view_number(oldest_s, true), "bytes",
+        (json_int_t)s.bytes, "max_bytes", (json_int_t)s.max_bytes, "accepting", (int)s.accepts,
+        "damaged", (json_int_t)s.damaged);
+    if (json && s.problem[0])
+        json_object_set_new(json, "problem", view_text(s.problem));
+    return json;
+}
+
 static json_t *control_view(const struct steering_state *s) {
     return json_pack("{s:b, s:o, s:b, s:b}", "invalid", (int)s->invalid, "problem",
                      s->invalid ? view_text(s->problem) : json_null(), "pending", (int)s->pending,
@@ -114,12 +136,12 @@ static json_t *status_view(struct status_ask *ask) {
                                  "started", view_time(proxy_started_wall_us(proxy)), "workers",
                                  (json_int_t)proxy_conf(proxy)->workers, "ready", (int)ready,
                                  "not_ready_because", ready ? json_null() : view_text(why.text));
-    return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "mode",
-                     mode_names[steering.now.mode], "rollout_percentage",
-                     view_percentage(steering.now.ppm), "epoch", (json_int_t)steering.now.epoch,
-                     "store", store_view(proxy), "backends", backends, "performance",
-                     performance_view(states), "transitions", transitions_view(ask), "control",
-                     control_view(&steering), "instance", instance);
+    return json_pack(
+        "{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mode", mode_names[steering.now.mode],
+        "rollout_percentage", view_percentage(steering.now.ppm), "epoch",
+        (json_int_t)steering.now.epoch, "store", store_view(proxy), "backends", backends,
+        "performance", performance_view(states), "queue", queue_view(proxy), "transitions",
+        transitions_view(ask), "control", control_view(&steering), "instance", instance);
 }
 
 /* "python_system_health", by configured names. */
@@ -168,6 +190,7 @@ static void status(struct request *x, bool migration) {
     ask->call.call.arg = ask;
     ask->call.call.timeout_ms = STATUS_TIMEOUT_MS;
     ask->call.limit = TRANSITIONS;
+    ask->call.changes = true;
     ask->call.ret_entries = ask->entries;
     store_audit(proxy_store_client(x->proxy), &ask->call);
 }

@@ -30,15 +30,22 @@ json_t *view_number(double value, bool known) {
 }
 
 json_t *view_text(const char *text) {
-    json_t *json = json_string(text);
-    if (json)
+    return view_slice(slice_of(text));
+}
+
+json_t *view_slice(struct slice text) {
+    if (!text.ptr)
+        return json_null();
+    bool plain = text.len == 0 || !memchr(text.ptr, 0, text.len);
+    json_t *json = plain ? json_stringn(text.ptr, text.len) : NULL;
+    char *copy = json ? NULL : malloc(text.len);
+    if (!copy)
         return json;
-    char *copy = strdup(text);
-    for (char *c = copy; c && *c; c++) {
-        if ((unsigned char)*c >= 0x80)
-            *c = '?';
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        copy[i] = c == 0 || c >= 0x80 ? '?' : (char)c;
     }
-    json = json_string(copy);
+    json = json_stringn(copy, text.len);
     free(copy);
     return json;
 }
@@ -47,6 +54,11 @@ json_t *view_transition(const struct audit_entry *entry) {
     json_t *evidence = entry->evidence[0] ? json_loads(entry->evidence, 0, NULL) : json_null();
     if (!evidence)
         evidence = view_text(entry->evidence);
+    if (entry->action[0])
+        return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "at", view_time(entry->at_wall_us),
+                         "epoch", (json_int_t)entry->epoch, "actor", view_text(entry->actor),
+                         "action", view_text(entry->action), "reason", view_text(entry->reason),
+                         "evidence", evidence);
     return json_pack("{s:o, s:I, s:o, s:s, s:o, s:s, s:o, s:o, s:o}", "at",
                      view_time(entry->at_wall_us), "epoch", (json_int_t)entry->epoch, "actor",
                      view_text(entry->actor), "from", mode_names[entry->from_mode],

@@ -14,6 +14,7 @@ json_t *view_percentage(uint32_t ppm);         /* 25, 12.5 */
 json_t *view_number(double value, bool known); /* rounded to 6 decimals; null if not known */
 /* Text from outside may not be UTF-8: such bytes become "?". */
 json_t *view_text(const char *text);
+json_t *view_slice(struct slice text); /* absent: null; a NUL becomes "?" too */
 json_t *view_transition(const struct audit_entry *entry);
 
 #endif

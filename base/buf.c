@@ -103,3 +103,15 @@ bool buf_put_u64(struct buf *b, uint64_t value) {
     char digits[U64_DIGITS];
     return buf_append(b, digits, u64_print(value, digits));
 }
+
+bool buf_put_escaped(struct buf *b, struct slice text) {
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    bool ok = true;
+    for (size_t i = 0; ok && i < text.len; i++) {
+        const char c = text.ptr[i];
+        ok = memchr(plain, c, sizeof plain - 1) ? buf_append(b, &c, 1)
+                                                : buf_printf(b, "%%%02X", (unsigned char)c);
+    }
+    return ok;
+}

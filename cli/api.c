@@ -8,7 +8,7 @@
 
 #include "client.h"
 
-#define API_TIMEOUT_MS 10000
+#define API_TIMEOUT_MS 30000
 #define API_DEFAULT    "http://127.0.0.1:9180"
 
 static const char *api_url(const struct args *args) {
@@ -49,6 +49,16 @@ static bool api_fetch(const struct args *args, const struct client_request *requ
     return true;
 }
 
+/* Link: </v1/dead?after=7>; rel="next" */
+static void take_page(const struct http_head *head, struct api_answer *ret) {
+    struct slice link = http_header(head, "Link");
+    const char *end = link.len ? memchr(link.ptr, '>', link.len) : NULL;
+    if (end && link.ptr[0] == '<' && (size_t)(end - link.ptr) < sizeof ret->next)
+        snprintf(ret->next, sizeof ret->next, "%.*s", (int)(end - link.ptr) - 1, link.ptr + 1);
+    if (!slice_to_u64(http_header(head, "X-Pointsman-Total"), &ret->total))
+        ret->total = 0;
+}
+
 bool api_call(const struct args *args, const char *method, const char *path, const json_t *body,
               struct api_answer *ret) {
     struct client_answer answer;
@@ -76,47 +86,60 @@ bool api_call(const struct args *args, const char *method, const char *path, con
     if (!json)
         fprintf(stderr, "pointsman: %s answered %u without JSON; is that the admin API?\n",
                 api_url(args), answer.head.status);
-    else
-        *ret = (struct api_answer){answer.head.status, json};
+    else {
+        *ret = (struct api_answer){.status = answer.head.status, .json = json};
+        take_page(&answer.head, ret);
+    }
     client_answer_free(&answer);
     return json != NULL;
+}
+
+static void tell_refused(const struct api_answer *answer) {
+    const char *detail = api_text(answer->json, "detail");
+    fprintf(stderr, "pointsman: %s (%u)\n", *detail ? detail : "refused", answer->status);
+    if (answer->status == 401)
+        fprintf(stderr, "POINTSMAN_TOKEN has to hold the admin token.\n");
 }
 
 int api_check(const struct args *args, struct api_answer *answer, bool *ret_over) {
     bool refused = answer->status >= 300;
     bool raw = args_get(args, "json") != NULL;
     *ret_over = refused || raw;
-    if (raw) {
-        json_dumpf(answer->json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
-        printf("\n");
-    } else if (refused) {
-        const char *detail = api_text(answer->json, "detail");
-        fprintf(stderr, "pointsman: %s (%u)\n", *detail ? detail : "refused", answer->status);
-        if (answer->status == 401)
-            fprintf(stderr, "POINTSMAN_TOKEN has to hold the admin token.\n");
-    }
+    if (raw)
+        api_print(answer->json);
+    else if (refused)
+        tell_refused(answer);
     if (*ret_over)
         json_decref(answer->json);
     return refused ? FAILED : DONE;
 }
 
-static bool put_escaped(struct buf *out, const char *text) {
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-    bool ok = true;
-    for (; ok && *text; text++)
-        ok = strchr(plain, *text) ? buf_append(out, text, 1)
-                                  : buf_printf(out, "%%%02X", (unsigned char)*text);
-    return ok;
+void api_print(const json_t *json) {
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
+    printf("\n");
+}
+
+bool api_get(const struct args *args, const char *path, struct api_answer *ret) {
+    struct api_answer answer;
+    if (!api_call(args, "GET", path, NULL, &answer))
+        return false;
+    if (answer.status >= 300) {
+        tell_refused(&answer);
+        json_decref(answer.json);
+        return false;
+    }
+    *ret = answer;
+    return true;
 }
 
 bool api_path(struct buf *out, const char *prefix, const char *segment, const char *suffix) {
-    return buf_puts(out, prefix) && put_escaped(out, segment) && buf_puts(out, suffix);
+    return buf_puts(out, prefix) && buf_put_escaped(out, slice_of(segment)) &&
+           buf_puts(out, suffix);
 }
 
 bool api_path_source(struct buf *out, const struct args *args) {
     const char *source = args_get(args, "source");
-    return (!source || (buf_puts(out, "?source=") && put_escaped(out, source))) &&
+    return (!source || (buf_puts(out, "?source=") && buf_put_escaped(out, slice_of(source)))) &&
            buf_append(out, "", 1);
 }
 

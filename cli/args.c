@@ -66,8 +66,8 @@ static bool take_option(const struct command *command, int argc, char **argv, in
 
 bool args_parse(const struct command *command, int argc, char **argv, struct args *ret,
                 struct err *err) {
-    struct args args = {.command = command};
-    unsigned words = 0;
+    struct args args = {.command = command, .words = argv};
+    bool more = strstr(command->words, "...") != NULL;
     bool only_words = false;
     for (int i = 0; i < argc; i++) {
         if (!only_words && strcmp(argv[i], "--") == 0) {
@@ -75,14 +75,14 @@ bool args_parse(const struct command *command, int argc, char **argv, struct arg
         } else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
             if (!take_option(command, argc, argv, &i, &args, err))
                 return false;
-        } else if (words < command->word_count) {
-            args.words[words++] = argv[i];
+        } else if (args.word_count < command->word_count || more) {
+            argv[args.word_count++] = argv[i];
         } else {
             err_set(err, "\"%s\" is one word too many", argv[i]);
             return false;
         }
     }
-    if (words < command->word_count && !args.help) {
+    if (args.word_count < command->word_count && !args.help) {
         err_set(err, "%s is missing", command->words);
         return false;
     }
@@ -95,23 +95,39 @@ const char *args_get(const struct args *args, const char *name) {
     return row ? args->values[row - args->command->options] : NULL;
 }
 
+static void print_row(const struct command *c, FILE *out) {
+    int used = fprintf(out, "  %s%s%s", c->name, *c->words ? " " : "", c->words);
+    fprintf(out, "%*s%s\n", used < COLUMN - 4 ? COLUMN - 4 - used : 1, "", c->summary);
+}
+
 void usage_print(FILE *out) {
     fprintf(out,
             "pointsman splits webhook events between a legacy and a new backend, each event once.\n"
             "\n"
             "usage: pointsman COMMAND [OPTION…]\n"
             "\n");
-    for (unsigned i = 0; i < command_count; i++) {
-        const struct command *c = &commands[i];
-        int used = fprintf(out, "  %s%s%s", c->name, *c->words ? " " : "", c->words);
-        fprintf(out, "%*s%s\n", used < COLUMN - 4 ? COLUMN - 4 - used : 1, "", c->summary);
-    }
+    for (unsigned i = 0; i < command_count; i++)
+        print_row(&commands[i], out);
     fprintf(out, "\n"
                  "  COMMAND --help            tells the options of a command\n"
                  "  --version                 prints the version\n"
                  "\n"
                  "Exit codes: 0 done, 1 refused or failed, 2 wrong usage. POINTSMAN_TOKEN is the\n"
                  "token of the admin API.\n");
+}
+
+bool usage_print_group(const char *word, FILE *out) {
+    size_t n = strlen(word);
+    bool any = false;
+    for (unsigned i = 0; i < command_count; i++) {
+        if (strncmp(commands[i].name, word, n) != 0 || commands[i].name[n] != ' ')
+            continue;
+        if (!any)
+            fprintf(out, "usage: pointsman %s … [OPTION…]\n\n", word);
+        any = true;
+        print_row(&commands[i], out);
+    }
+    return any;
 }
 
 void usage_print_command(const struct command *command, FILE *out) {

@@ -15,7 +15,7 @@ int cmd_audit(const struct args *args) {
     char path[128];
     if (limit && (!slice_to_u64(slice_of(limit), &number) || number < 1 || number > 100))
         return usage_error(args->command, "--limit is \"%s\"; allowed are 1 to 100", limit);
-    if (before && !slice_to_u64(slice_of(before), &number))
+    if (before && (!before[0] || before[strspn(before, "0123456789-")] || strlen(before) > 41))
         return usage_error(args->command, "--before is \"%s\", which is no epoch", before);
     snprintf(path, sizeof path, "/v1/audit?limit=%s&before=%s", limit ? limit : "20",
              before ? before : "0");

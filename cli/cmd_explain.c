@@ -40,6 +40,8 @@ static void show_decision(const json_t *json, double buckets) {
     char text[512];
     double bucket = 0;
     double percentage = 0;
+    if (json_object_size(d) == 0)
+        return; /* only the journal knows it: it was never claimed */
     if (sscanf(api_text(d, "percentage"), "%lf", &percentage) != 1)
         percentage = 0;
     if (sscanf(api_text(d, "bucket"), "%lf", &bucket) != 1)
@@ -94,6 +96,27 @@ static void show_now(const json_t *json) {
     line("now", text);
 }
 
+/* What this instance's disk has of it. */
+static void show_journal(const json_t *json) {
+    const json_t *row = json_object_get(json, "journal");
+    const char *backend = api_text(row, "backend");
+    char text[512];
+    char at[32];
+    char due[64] = "";
+    if (!json_is_object(row))
+        return;
+    show_when(row, "at", at);
+    if (*api_text(row, "due")) {
+        char when[32];
+        show_when(row, "due", when);
+        snprintf(due, sizeof due, ", due at %s UTC", when);
+    }
+    snprintf(text, sizeof text, "%s (%s) since %s UTC, %s%s, %lld tries%s", api_text(row, "state"),
+             api_text(row, "reason"), at, *backend ? "for " : "for no backend yet", backend,
+             (long long)api_int(row, "tries"), due);
+    line("journal", text);
+}
+
 static void show_event(const json_t *json) {
     const json_t *legs = json_object_get(json, "legs");
     char at[32];
@@ -108,6 +131,7 @@ static void show_event(const json_t *json) {
     line(step_names[STEP_CLAIM], text);
     for (unsigned side = 0; side < SIDES; side++)
         show_leg(side_names[side], json_object_get(legs, side_names[side]));
+    show_journal(json);
     show_owner(json);
     show_now(json);
 }

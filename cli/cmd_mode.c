@@ -1,38 +1,19 @@
 /* mode, rollout, rollback: change where events go. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <pointsman/router.h>
 
 #include "api.h"
+#include "ask.h"
 #include "show.h"
-
-/* From the option; on a terminal it is asked for. */
-static void reason_of(const struct args *args, char *out, size_t cap) {
-    const char *given = args_get(args, "reason");
-    if (given) {
-        snprintf(out, cap, "%s", given);
-        return;
-    }
-    snprintf(out, cap, "manual");
-    if (!isatty(STDIN_FILENO) || args_get(args, "json"))
-        return;
-    char line[512];
-    fprintf(stderr, "Reason [manual]: ");
-    if (!fgets(line, sizeof line, stdin))
-        return;
-    line[strcspn(line, "\n")] = 0;
-    if (*line)
-        snprintf(out, cap, "%s", line);
-}
 
 static int change(const struct args *args, const char *method, const char *path, json_t *body) {
     char reason[1024];
     char setting[96];
     struct api_answer answer;
     bool over = false;
-    reason_of(args, reason, sizeof reason);
+    ask_reason(args, "reason", reason, sizeof reason);
     if (!body || json_object_set_new(body, "reason", json_string(reason)) != 0 ||
         (args_get(args, "force") && json_object_set_new(body, "force", json_true()) != 0)) {
         json_decref(body);

@@ -11,6 +11,7 @@
 #include <pointsman/admin.h>
 #include <pointsman/clock.h>
 #include <pointsman/conf.h>
+#include <pointsman/journal.h>
 #include <pointsman/log.h>
 #include <pointsman/loop.h>
 #include <pointsman/proxy.h>
@@ -27,6 +28,7 @@ struct serving {
     struct conf *conf; /* of the start: what a reload can not change is compared with it */
     sigset_t signals;
     struct store *store;
+    struct journal *journal;
     struct loop *loop; /* the admin thread's */
     struct proxy *proxy;
     struct admin *admin;
@@ -86,12 +88,15 @@ static bool start(struct serving *s, struct err *err) {
     s->store = store_open(s->conf, err);
     if (!s->store)
         return false;
+    s->journal = journal_open(s->conf, err);
+    if (!s->journal)
+        return false;
     s->loop = loop_new();
     if (!s->loop) {
         err_set(err, "no event loop: %s", strerror(errno));
         return false;
     }
-    s->proxy = proxy_start(s->conf, s->store, NULL, s->loop, err);
+    s->proxy = proxy_start(s->conf, s->store, s->journal, s->loop, err);
     if (!s->proxy)
         return false;
     s->admin = admin_start(s->proxy, s->loop, s->conf, err);
@@ -115,6 +120,7 @@ static void stop(struct serving *s) {
         proxy_stop(s->proxy);
     if (s->loop)
         loop_free(s->loop);
+    journal_close(s->journal);
     if (s->store)
         store_close(s->store);
     conf_unref(s->conf);

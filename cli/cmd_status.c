@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pointsman/domain.h>
+#include <pointsman/router.h>
 
 #include "api.h"
 #include "show.h"
@@ -18,10 +19,11 @@ static void cell_number(struct table *t, const json_t *json, const char *name, d
 }
 
 static void row_leg(struct table *t, const char *label, const char *name, const char *health,
-                    const json_t *leg) {
+                    const char *breaker, const json_t *leg) {
     table_cell(t, "%s", label);
     table_cell(t, "%s", name);
     table_cell(t, "%s", health);
+    table_cell(t, "%s", breaker);
     table_count(t, (unsigned long long)api_int(leg, "attempts"));
     cell_number(t, leg, "success_rate", 100, "%");
     cell_number(t, leg, "p50_ms", 1, "ms");
@@ -29,21 +31,22 @@ static void row_leg(struct table *t, const char *label, const char *name, const 
 }
 
 static void show_backends(const json_t *backends) {
-    static const char *const titles[] = {"BACKEND", "NAME", "HEALTH", "ATTEMPTS",
+    static const char *const titles[] = {"BACKEND", "NAME", "HEALTH", "BREAKER",  "ATTEMPTS",
                                          "DONE",    "P50",  "P99",    "IN FLIGHT"};
     struct table t;
     const char *side;
     json_t *backend;
-    table_init(&t, "lllrrrrr");
+    table_init(&t, "llllrrrrr");
     for (unsigned i = 0; i < ARRAY_LEN(titles); i++)
         table_cell(&t, "%s", titles[i]);
     json_object_foreach((json_t *)backends, side, backend) {
         const json_t *shadow = json_object_get(backend, "shadow");
-        row_leg(&t, side, api_text(backend, "name"), api_text(backend, "health"), backend);
+        row_leg(&t, side, api_text(backend, "name"), api_text(backend, "health"),
+                api_text(backend, "breaker"), backend);
         table_count(&t, (unsigned long long)api_int(backend, "in_flight"));
         if (api_int(shadow, "attempts") == 0)
             continue;
-        row_leg(&t, "  shadow", "", "", shadow);
+        row_leg(&t, "  shadow", "", "", "", shadow);
         table_cell(&t, " ");
     }
     table_print(&t, stdout);
@@ -51,7 +54,27 @@ static void show_backends(const json_t *backends) {
         if (strcmp(api_text(backend, "health"), health_names[HEALTH_GOOD]) != 0)
             printf("  %s is %s: %s\n", side, api_text(backend, "health"),
                    api_text(backend, "health_reason"));
+        if (strcmp(api_text(backend, "breaker"), breaker_state_names[BREAKER_CLOSED]) != 0)
+            printf("  %s's breaker is %s: %s\n", side, api_text(backend, "breaker"),
+                   api_text(backend, "breaker_reason"));
     }
+}
+
+static void show_queue(const json_t *queue) {
+    char pending[32];
+    char doubt[32];
+    char dead[32];
+    char bytes[32];
+    char max[32];
+    count_print((unsigned long long)api_int(queue, "pending"), pending);
+    count_print((unsigned long long)api_int(queue, "in_doubt"), doubt);
+    count_print((unsigned long long)api_int(queue, "dead"), dead);
+    show_bytes((double)api_int(queue, "bytes"), bytes);
+    show_bytes((double)api_int(queue, "max_bytes"), max);
+    printf("queue    %s pending", pending);
+    if (api_int(queue, "pending"))
+        printf(" (oldest %.0f s)", json_number_value(json_object_get(queue, "oldest_s")));
+    printf(", %s in doubt, %s dead; %s of %s\n", doubt, dead, bytes, max);
 }
 
 static bool is(const json_t *json, const char *name) {
@@ -61,6 +84,7 @@ static bool is(const json_t *json, const char *name) {
 static void show_warnings(const json_t *json) {
     const json_t *control = json_object_get(json, "control");
     const json_t *store = json_object_get(json, "store");
+    const json_t *queue = json_object_get(json, "queue");
     const json_t *instance = json_object_get(json, "instance");
     if (is(control, "invalid"))
         printf("! what is set names nothing, the last good pair is in force: %s\n",
@@ -73,6 +97,13 @@ static void show_warnings(const json_t *json) {
         printf("! the store is away: %s\n", api_text(store, "problem"));
     if (is(store, "local"))
         printf("! claims are by this instance alone (when_down: local)\n");
+    if (!is(queue, "accepting"))
+        printf("! the journal takes no new events: %s\n", api_text(queue, "problem"));
+    else if (*api_text(queue, "problem"))
+        printf("! the journal: %s\n", api_text(queue, "problem"));
+    if (api_int(queue, "damaged"))
+        printf("! %lld rows or files of the journal could not be read\n",
+               (long long)api_int(queue, "damaged"));
     if (!is(instance, "ready"))
         printf("! not ready: %s\n", api_text(instance, "not_ready_because"));
 }
@@ -96,6 +127,7 @@ int cmd_status(const struct args *args) {
                  sizeof setting);
     printf("mode     %s (change %lld)\n", setting, (long long)api_int(json, "epoch"));
     printf("store    %s, %s\n", api_text(store, "kind"), is(store, "up") ? "up" : "away");
+    show_queue(json_object_get(json, "queue"));
     printf("running  %s, %lld workers, since %s UTC\n", api_text(instance, "version"),
            (long long)api_int(instance, "workers"), started);
     show_warnings(json);

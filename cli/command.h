@@ -10,8 +10,7 @@
 
 enum { DONE = 0, FAILED = 1, WRONG_USAGE = 2 }; /* exit codes */
 
-#define OPTIONS_MAX 8
-#define WORDS_MAX   2
+#define OPTIONS_MAX 16
 
 struct option_row {
     const char *name;    /* without "--" */
@@ -23,8 +22,9 @@ struct option_row {
 struct args;
 
 struct command {
-    const char *name;
-    const char *words; /* for the usage: "MODE"; "" if none */
+    const char *name; /* may be two words: "dead list" */
+    const char
+        *words; /* for the usage: "MODE"; "" if none; with "...": any number from word_count */
     unsigned word_count;
     const char *summary;
     int (*run)(const struct args *args);
@@ -36,17 +36,21 @@ extern const unsigned command_count;
 struct args {
     const struct command *command;
     const char *values[OPTIONS_MAX]; /* beside command->options; "" for a flag that is set */
-    const char *words[WORDS_MAX];
+    char **words;                    /* in argv */
+    unsigned word_count;
     bool help;
 };
 
-/* argv behind the subcommand's name. Values are argv's own. False: *err names what is wrong. */
+/* argv behind the subcommand's name; words are moved to its front. Values are argv's own. False:
+ * *err names what is wrong. */
 MUST_CHECK bool args_parse(const struct command *command, int argc, char **argv, struct args *ret,
                            struct err *err);
 /* NULL: not given. The command has to have such a row. */
 const char *args_get(const struct args *args, const char *name);
 
 void usage_print(FILE *out);
+/* Of the commands whose names begin with that word, as in "dead list"; false: there are none. */
+bool usage_print_group(const char *word, FILE *out);
 void usage_print_command(const struct command *command, FILE *out);
 /* Says what is wrong with the command line, shows the usage, returns WRONG_USAGE. */
 int usage_error(const struct command *command, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -61,5 +65,12 @@ int cmd_explain(const struct args *args);
 int cmd_audit(const struct args *args);
 int cmd_forget(const struct args *args);
 int cmd_send(const struct args *args);
+int cmd_dead_list(const struct args *args);
+int cmd_dead_show(const struct args *args);
+int cmd_dead_replay(const struct args *args);
+int cmd_dead_drop(const struct args *args);
+int cmd_doubt_list(const struct args *args);
+int cmd_doubt_show(const struct args *args);
+int cmd_doubt_resolve(const struct args *args);
 
 #endif

@@ -5,12 +5,28 @@
 
 #include "command.h"
 
-static const struct command *command_find(const char *name) {
+/* *ret_used: words of argv that name it. */
+static const struct command *command_find(int argc, char **argv, int *ret_used) {
     for (unsigned i = 0; i < command_count; i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+        const char *name = commands[i].name;
+        size_t n = strcspn(name, " ");
+        if (strlen(argv[1]) != n || memcmp(argv[1], name, n) != 0)
+            continue;
+        bool two = name[n] != 0;
+        if (two && (argc < 3 || strcmp(argv[2], name + n + 1) != 0))
+            continue;
+        *ret_used = two ? 3 : 2;
+        return &commands[i];
     }
     return NULL;
+}
+
+static int no_command(int argc, char **argv) {
+    bool help = argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0);
+    if (usage_print_group(argv[1], help ? stdout : stderr))
+        return help ? DONE : WRONG_USAGE;
+    return usage_error(NULL, "unknown %s \"%s\"", argv[1][0] == '-' ? "option" : "command",
+                       argv[1]);
 }
 
 int main(int argc, char **argv) {
@@ -27,11 +43,11 @@ int main(int argc, char **argv) {
         printf("pointsman %s\n", POINTSMAN_VERSION);
         return DONE;
     }
-    const struct command *command = command_find(argv[1]);
+    int used = 0;
+    const struct command *command = command_find(argc, argv, &used);
     if (!command)
-        return usage_error(NULL, "unknown %s \"%s\"", argv[1][0] == '-' ? "option" : "command",
-                           argv[1]);
-    if (!args_parse(command, argc - 2, argv + 2, &args, &err))
+        return no_command(argc, argv);
+    if (!args_parse(command, argc - used, argv + used, &args, &err))
         return usage_error(command, "%s", err.text);
     if (args.help) {
         usage_print_command(command, stdout);

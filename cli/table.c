@@ -43,18 +43,22 @@ void table_cell(struct table *t, const char *format, ...) {
         t->failed = true;
 }
 
-void table_count(struct table *t, unsigned long long n) {
+void count_print(unsigned long long n, char out[32]) {
     char plain[32];
-    char grouped[48];
     int len = snprintf(plain, sizeof plain, "%llu", n);
     size_t used = 0;
     for (int i = 0; i < len; i++) {
         if (i && (len - i) % 3 == 0)
-            grouped[used++] = ',';
-        grouped[used++] = plain[i];
+            out[used++] = ',';
+        out[used++] = plain[i];
     }
-    grouped[used] = 0;
-    table_cell(t, "%s", grouped);
+    out[used] = 0;
+}
+
+void table_count(struct table *t, unsigned long long n) {
+    char text[32];
+    count_print(n, text);
+    table_cell(t, "%s", text);
 }
 
 void table_print(struct table *t, FILE *out) {

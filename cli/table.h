@@ -25,6 +25,7 @@ void table_cell(struct table *t, const char *format, ...) PRINTF_LIKE(2, 3);
 void table_print(struct table *t, FILE *out);
 
 /* 1,234,567 */
+void count_print(unsigned long long n, char out[32]);
 void table_count(struct table *t, unsigned long long n);
 
 #endif

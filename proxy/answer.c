@@ -74,7 +74,7 @@ static void send_ours(struct conn *c, struct delivery *d, enum answer answer, un
     bool ok = put_date(&lines) && put_ours(&lines, d) &&
               buf_puts(&lines, row->title ? "Content-Type: application/problem+json\r\n"
                                           : "Content-Type: application/json\r\n");
-    if (row->retry_after_s)
+    if (row->retry_after_s && status / 100 != 2)
         ok = ok && buf_printf(&lines, "Retry-After: %u\r\n", row->retry_after_s);
     if (answer == ANSWER_METHOD)
         ok = ok && buf_puts(&lines, "Allow: POST\r\n");
@@ -140,7 +140,7 @@ void answer_problem(struct delivery *d, enum answer answer, const char *detail) 
     buf_free(&body);
 }
 
-void answer_status(struct delivery *d, enum answer answer) {
+static void say_status(struct delivery *d, enum answer answer, unsigned status) {
     struct buf body;
     struct jsonw w;
     buf_init(&body, BODY_MAX);
@@ -149,13 +149,21 @@ void answer_status(struct delivery *d, enum answer answer) {
     jsonw_str(&w, "event", answer_event(d));
     if (answer == ANSWER_IGNORED)
         jsonw_strz(&w, "action", d->id.action);
-    if (answer == ANSWER_DUPLICATE || answer == ANSWER_IN_DOUBT)
+    if ((answer == ANSWER_DUPLICATE || answer == ANSWER_IN_DOUBT) && d->owner != SIDE_NONE)
         jsonw_strz(&w, "backend", side_name(d->owner));
     if (answer == ANSWER_DUPLICATE)
         jsonw_u64(&w, "backend_status", d->claim.ret_status);
     jsonw_end(&w);
-    finish(d, answer, answers[answer].status, &body);
+    finish(d, answer, status, &body);
     buf_free(&body);
+}
+
+void answer_status(struct delivery *d, enum answer answer) {
+    say_status(d, answer, answers[answer].status);
+}
+
+void answer_accepted(struct delivery *d, enum answer answer) {
+    say_status(d, answer, 202);
 }
 
 /* ---- the backend's own answer ---- */
@@ -186,8 +194,10 @@ void answer_backend(struct delivery *d, struct leg *leg) {
         answer_status(d, ANSWER_IN_DOUBT);
         return;
     case OUTCOME_UNSENT:
-        if (leg->overloaded)
+        if (leg->refused == REFUSED_LIMIT)
             answer_problem(d, ANSWER_OVERLOAD, "max_in_flight of the backend is reached");
+        else if (leg->refused == REFUSED_BREAKER)
+            answer_problem(d, ANSWER_BREAKER, "nothing was sent");
         else
             answer_problem(d, ANSWER_UNREACHED, "nothing was sent");
         return;

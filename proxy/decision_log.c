@@ -5,6 +5,8 @@
 #include "shared.h"
 #include "worker.h"
 
+static const char *const leg_refused_names[] = {NULL, "overloaded", "breaker"};
+
 /* w NULL: this level is not logged; the metric is kept all the same. */
 static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_slab *metrics) {
     uint64_t last = d->began_us;
@@ -43,7 +45,19 @@ static void put_leg(struct jsonw *w, const struct leg *leg) {
     jsonw_strz(w, "outcome", outcome_names[leg->outcome]);
     jsonw_u64(w, "backend_status", leg->status);
     if (leg->outcome == OUTCOME_IN_DOUBT || leg->outcome == OUTCOME_UNSENT)
-        jsonw_strz(w, "exchange", leg->overloaded ? "overloaded" : exchange_end_names[leg->ended]);
+        jsonw_strz(w, "exchange",
+                   leg_refused_names[leg->refused] ? leg_refused_names[leg->refused]
+                                                   : exchange_end_names[leg->ended]);
+}
+
+/* The event's place in the journal, as last asked for. */
+static void put_row(struct jsonw *w, const struct row *row) {
+    bool moved = row->move.seq != 0;
+    const struct journal_mark *mark = moved ? &row->move.mark : &row->put.mark;
+    jsonw_u64(w, "row", row->seq);
+    jsonw_strz(w, "journal", row_state_names[mark->state]);
+    jsonw_strz(w, "reason", row_reason_names[mark->reason]);
+    jsonw_u64(w, "tries", mark->tries);
 }
 
 void log_decision(struct delivery *d) {
@@ -62,6 +76,8 @@ void log_decision(struct delivery *d) {
         put_decision(w, d);
     if (d->owner != SIDE_NONE && d->legs[d->owner].delivery)
         put_leg(w, &d->legs[d->owner]);
+    if (d->row && d->row->seq)
+        put_row(w, d->row);
     jsonw_strz(w, "answer", d->answer == ANSWER_COUNT ? "none" : answers[d->answer].name);
     jsonw_u64(w, "status", d->answer_status);
     put_steps(w, d, d->worker->metrics);

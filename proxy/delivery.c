@@ -8,6 +8,7 @@
 #include <pointsman/clock.h>
 
 #include "conn.h"
+#include "queue.h"
 #include "shared.h"
 #include "worker.h"
 
@@ -37,7 +38,7 @@ static void free_delivery(void *arg) {
     struct worker *w = d->worker;
     for (int side = 0; side < SIDES; side++)
         leg_free(&d->legs[side]);
-    if (d->at_us[STEP_PARSE] && !d->logged)
+    if ((d->at_us[STEP_PARSE] || d->resumed) && !d->logged)
         log_decision(d);
     if (!w->ended) /* what the store may hold is settled by the next boot */
         for (int role = 0; role < ROLES; role++)
@@ -50,6 +51,9 @@ static void free_delivery(void *arg) {
     LIST_REMOVE(d, entry);
     buf_free(&d->head);
     buf_free(&d->target);
+    row_free(d);
+    if (d->resumed)
+        queue_ended(w);
     blob_unref(d->body);
     rules_unref(d->rules);
     free(d);
@@ -72,8 +76,22 @@ static void deadline_came(void *arg) {
     flow_deadline(arg);
 }
 
-static struct delivery *make(struct conn *c) {
-    struct worker *w = c->worker;
+#define NEAR_US                                                                                    \
+    500000 /* room for the journal before a sender's deadline, at most a fifth of it               \
+            */
+
+uint64_t delivery_near_us(const struct delivery *d) {
+    uint64_t fifth = (uint64_t)d->source->deadline_ms * 1000 / 5;
+    return fifth < NEAR_US ? fifth : NEAR_US;
+}
+
+void delivery_set_deadline(struct delivery *d) {
+    uint64_t us = (uint64_t)d->source->deadline_ms * 1000;
+    timer_set(d->worker->loop, &d->deadline, us - delivery_near_us(d));
+}
+
+/* c NULL: from the journal. */
+static struct delivery *make(struct worker *w, struct conn *c) {
     struct delivery *d = calloc(1, sizeof *d);
     if (!d)
         return NULL;
@@ -81,7 +99,7 @@ static struct delivery *make(struct conn *c) {
     d->refs = 1;
     d->conn = c;
     d->rules = rules_ref(w->rules);
-    d->began_us = c->started_us;
+    d->began_us = c ? c->started_us : clock_mono_us();
     d->owner = SIDE_NONE;
     d->answer = ANSWER_COUNT;
     buf_init(&d->head, (size_t)d->rules->conf->limit_headers * 2 + 4096);
@@ -127,7 +145,7 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
         answer_early(c, against, 0, detail, head->framing != HTTP_NO_BODY);
         return NULL;
     }
-    struct delivery *d = make(c);
+    struct delivery *d = make(w, c);
     if (d && buf_reserve(&d->head, head->size + 512)) {
         d->source = &d->rules->conf->sources[index];
         d->source_index = index;
@@ -144,8 +162,49 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
         answer_early(c, ANSWER_OVERLOAD, 0, "limits.in_flight is reached", true);
         return NULL;
     }
-    timer_set(w->loop, &d->deadline, (uint64_t)d->source->deadline_ms * 1000);
+    delivery_set_deadline(d);
     return d;
+}
+
+static void copy_text(char *to, size_t room, struct slice text) {
+    size_t len = text.len < room ? text.len : room - 1;
+    memcpy(to, text.ptr ? text.ptr : "", len);
+    to[len] = '\0';
+}
+
+static void recall(struct delivery *d, const struct journal_event *e) {
+    copy_text(d->id.id, sizeof d->id.id, e->id);
+    copy_text(d->id.type, sizeof d->id.type, e->type);
+    copy_text(d->id.action, sizeof d->id.action, e->action);
+    copy_text(d->id.entity, sizeof d->id.entity, e->entity);
+    copy_text(d->id.repository, sizeof d->id.repository, e->repository);
+    copy_text(d->id.owner, sizeof d->id.owner, e->owner);
+    copy_text(d->digest, sizeof d->digest, e->digest);
+    d->id.number = e->number;
+    d->id.has_number = e->has_number;
+    d->id.closes = e->closes;
+}
+
+struct delivery *delivery_resume(struct worker *w, const struct conf_source *source,
+                                 const struct journal_row *row) {
+    struct delivery *d = make(w, NULL);
+    if (!d)
+        return NULL;
+    d->source = source;
+    d->answered = true;
+    d->resumed = true;
+    d->logged = true; /* until it is on its way: then its end is told */
+    d->body = blob_ref(row->event.body);
+    (void)!delivery_charge(d, row->event.body->len);
+    recall(d, &row->event);
+    if (buf_append_slice(&d->head, row->event.head) &&
+        buf_append_slice(&d->target, row->event.target) && row_adopt(d, row)) {
+        d->logged = false;
+        return d;
+    }
+    d->resumed = false;
+    delivery_drop(d);
+    return NULL;
 }
 
 struct conn *delivery_take_conn(struct delivery *d) {

@@ -10,11 +10,13 @@
 #include <pointsman/blob.h>
 #include <pointsman/buf.h>
 #include <pointsman/http.h>
+#include <pointsman/journal.h>
 #include <pointsman/router.h>
 #include <pointsman/steps.h>
 #include <pointsman/store.h>
 
 #include "exchange.h"
+#include "row.h"
 #include "table.h"
 
 struct attempt;
@@ -29,6 +31,9 @@ enum leg_phase {
     PHASE_RECORDING, /* the outcome is with the store; the answer's body may still come in */
     PHASE_RECORDED,  /* the store has it, or keeps being asked behind the answer */
 };
+
+/* Why an attempt was not let to its backend. */
+enum leg_refused { REFUSED_NOT = 0, REFUSED_LIMIT, REFUSED_BREAKER };
 
 struct leg {
     struct delivery *delivery;
@@ -50,7 +55,9 @@ struct leg {
     uint64_t started_us;
     enum outcome outcome;
     uint16_t status;
-    bool overloaded;         /* of UNSENT: max_in_flight was reached */
+    enum leg_refused refused; /* of UNSENT */
+    enum breaker_pass pass;
+    uint64_t retry_after_ms; /* of NOT_DONE: the backend's wish; 0: none */
     bool given_back;         /* nothing was sent; only the store is still told */
     enum exchange_end ended; /* of IN_DOUBT without a head */
     bool body_over;          /* complete, cut off, or none */
@@ -66,6 +73,7 @@ struct leg {
 enum delivery_state {
     DELIVERY_READING = 0, /* the body is coming in */
     DELIVERY_CLAIMING,    /* a claim is with the store */
+    DELIVERY_WRITING,     /* the journal must have it before it goes on */
     DELIVERY_WAITING, /* in flight elsewhere, busy or held: it asks again when the timer fires */
     DELIVERY_RUNNING, /* legs are under way */
     DELIVERY_OVER     /* decided and told; references may be left */
@@ -81,10 +89,15 @@ struct delivery {
     const struct conf_source *source;
     unsigned source_index;
     struct conn *conn; /* NULL: answered, or the sender has gone */
+    struct row *row;   /* in the journal; NULL: never was */
     bool answered;
+    bool resumed; /* from the journal; its sender was answered before */
+    bool near;    /* the sender's deadline is near: what can be put on disk is */
+    bool settled; /* what becomes of the event after its owner's attempt is decided */
     bool streaming;
     bool logged;
     enum answer answer;
+    enum answer otherwise; /* if the journal does not take it */
     unsigned answer_status;
 
     /* parse */
@@ -128,6 +141,9 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head);
 /* Counts `bytes` of the body against limits.in_flight, in place of what was counted. False: over
  * the limit. */
 MUST_CHECK bool delivery_charge(struct delivery *d, uint64_t bytes);
+/* How long before the sender's deadline it counts as near. */
+uint64_t delivery_near_us(const struct delivery *d);
+void delivery_set_deadline(struct delivery *d);
 /* The body is complete: goes on its way. */
 void delivery_run(struct delivery *d);
 /* The connection is gone or was answered for; before the body was complete this ends the event. */
@@ -142,11 +158,35 @@ void delivery_discard_all(struct worker *w);
 struct delivery *delivery_hold(struct delivery *d);
 void delivery_drop(struct delivery *d);
 void delivery_step(struct delivery *d, enum step step);
+/* An event of the journal goes on its way again; takes over nothing of the row. NULL: no memory. */
+struct delivery *delivery_resume(struct worker *w, const struct conf_source *source,
+                                 const struct journal_row *row);
 
 /* flow_claim.c */
 void claim_start(struct delivery *d);
-void claim_again(void *delivery);        /* the wait is over */
-void claim_deadline(struct delivery *d); /* the sender's deadline came while claiming or waiting */
+void claim_again(void *delivery);    /* the wait is over */
+void claim_near(struct delivery *d); /* the sender's deadline is near while claiming or waiting */
+void claim_deadline(struct delivery *d); /* it came */
+/* What was granted and is not used. */
+void claim_give_back(struct delivery *d);
+
+/* flow_row.c: the event and the journal */
+/* order: entity. Goes on with the claim in its turn. */
+void row_get_in_line(struct delivery *d);
+/* Granted. True: the row "sending" is being written, flow_granted follows. */
+MUST_CHECK bool row_before_sending(struct delivery *d);
+/* Whether the event may go to disk where a claim ended with `why`. */
+bool row_may_queue(const struct delivery *d, enum store_result why);
+/* It does, and the sender is told; or `otherwise` where the journal does not take it. */
+void row_queue(struct delivery *d, enum row_reason reason, enum answer otherwise);
+/* A row of ours goes back into the queue for about so long. */
+void row_wait(struct delivery *d, uint64_t ms, enum row_reason reason);
+void row_doubt(struct delivery *d);       /* the claim was answered "in doubt" */
+void row_at_deadline(struct delivery *d); /* the attempt runs and the deadline is near */
+void row_done(struct delivery *d, const struct leg *leg);
+/* Whether the owner's outcome is the journal's matter; then row_end, which answers the sender. */
+bool row_takes(const struct delivery *d, const struct leg *leg);
+void row_end(struct delivery *d, struct leg *leg);
 
 /* leg.c: one attempt at one side. What the claim granted stands in d->claim. */
 void leg_start(struct delivery *d, enum side side, enum role role, struct attempt *slot);
@@ -154,11 +194,15 @@ void leg_start(struct delivery *d, enum side side, enum role role, struct attemp
 void leg_give_back(struct delivery *d, enum side side, enum role role, struct attempt *slot);
 /* Ends the attempt from our side: what was not sent is unsent, all else is in doubt. */
 void leg_cut(struct leg *leg);
+/* The store is told that the event is on disk here. */
+void leg_on_disk(struct leg *leg);
 void leg_free(struct leg *leg);
 
 /* flow.c: what follows from what legs and claims report */
 void flow_granted(struct delivery *d);
 void flow_deadline(struct delivery *d); /* the sender is about to hang up */
+void flow_decide(struct delivery *d);   /* by mode and percentage of now, and the row's side */
+void flow_reply(struct delivery *d);    /* with what the owner answered */
 uint64_t flow_sticky_ms(const struct delivery *d);
 void flow_leg_recorded(struct leg *leg);
 void flow_leg_body(struct leg *leg, struct slice piece); /* a piece of the answer's body */
@@ -173,6 +217,8 @@ struct slice answer_event(const struct delivery *d);
 void answer_problem(struct delivery *d, enum answer answer, const char *detail);
 void answer_status(struct delivery *d,
                    enum answer answer); /* ignored, duplicate, in_progress, in_doubt */
+/* 202: it is on disk: accepted, queued, in_progress, in_doubt */
+void answer_accepted(struct delivery *d, enum answer answer);
 void answer_backend(struct delivery *d, struct leg *leg); /* as far as it is there */
 void answer_stream(struct delivery *d, struct leg *leg);  /* what is there, the rest follows */
 void answer_summary(struct delivery *d);

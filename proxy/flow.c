@@ -4,14 +4,14 @@
  *  conn ──head──▶ delivery_new ──body──▶ delivery_run
  *                                          verify → identify → filter → decide
  *                                                                          │
- *        flow_claim.c   claim ◀── fallback: new was not reached ◀──┐       │
+ *        flow_claim.c   claim ◀── fallback: new did not do it   ◀──┐       │
  *                         │ ◀──────────────────────────────────────┼───────┘
  *                         ▼ granted                                │
  *        leg.c          owner leg ──outcome──▶ record ──▶ flow_leg_recorded ──▶ reply (answer.c)
  *                       shadow leg ─outcome──▶ record     (never holds up the owner's)
  *
- * The reply is an exit that can come early: the sender's deadline answers 504 and the legs go on
- * without it. */
+ * The reply is an exit that can come early: when the sender's deadline is near the event is put on
+ * disk, answered 202, and the legs go on without it. flow_row.c has the way through the journal. */
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 #include <pointsman/digest.h>
 #include <pointsman/text.h>
 
+#include "breakers.h"
 #include "conn.h"
 #include "delivery.h"
 #include "shared.h"
@@ -135,17 +136,35 @@ void delivery_run(struct delivery *d) {
     delivery_hold(d);
     delivery_step(d, STEP_PARSE);
     if (!timer_is_set(&d->deadline)) /* it passed while the body came in: from now on then */
-        timer_set(d->worker->loop, &d->deadline, (uint64_t)d->source->deadline_ms * 1000);
+        delivery_set_deadline(d);
     d->state = DELIVERY_OVER;
     if (is_authentic(d) && is_identified(d) && is_wanted(d)) {
-        d->control = d->worker->control;
-        d->decision = decide(d->rules->conf, &d->control, &d->id);
-        explain(d);
+        d->worker->live_at_us = d->at_us[STEP_PARSE];
+        budget_live(d->worker->proxy, d->rules->conf);
         digest_body(d);
-        delivery_step(d, STEP_DECIDE);
-        claim_start(d);
+        flow_decide(d);
+        if (d->source->ordered)
+            row_get_in_line(d);
+        else
+            claim_start(d);
     }
     delivery_drop(d);
+}
+
+void flow_decide(struct delivery *d) {
+    d->control = d->worker->control;
+    d->decision = decide(d->rules->conf, &d->control, &d->id);
+    bool placed = row_is_held(d) && d->row->side != SIDE_NONE;
+    bool asked_for = placed && d->row->reason == REASON_OPERATOR;
+    if (placed && (asked_for || !d->decision.absolute)) {
+        d->decision.side = d->row->side;
+        d->decision.absolute = asked_for;
+        d->decision.why = WHY_PIN;
+    }
+    if (row_is_held(d) && d->row->tries > 0)
+        d->decision.shadow = false; /* a shadow is never retried */
+    explain(d);
+    delivery_step(d, STEP_DECIDE);
 }
 
 uint64_t flow_sticky_ms(const struct delivery *d) {
@@ -216,7 +235,20 @@ static void reply(struct delivery *d, struct leg *owner) {
 /* Answers as soon as everything the answer needs is there. */
 static void try_reply(struct delivery *d) {
     struct leg *owner = owner_leg(d);
-    if (!owner || d->answered || !answer_is_there(owner))
+    if (!owner || !answer_is_there(owner))
+        return;
+    if (row_takes(d, owner)) {
+        if (!d->settled) {
+            d->settled = true;
+            row_end(d, owner);
+        }
+        return;
+    }
+    if (owner->outcome == OUTCOME_REJECTED && row_is_held(d) && !d->settled) {
+        d->settled = true;
+        row_remove(d);
+    }
+    if (d->answered)
         return;
     struct leg *other = &d->legs[side_other(d->owner)];
     bool waits = d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE &&
@@ -226,8 +258,14 @@ static void try_reply(struct delivery *d) {
         reply(d, owner);
 }
 
+void flow_reply(struct delivery *d) {
+    reply(d, owner_leg(d));
+}
+
+/* Somebody still counts on the event, and new has said that it did not do it. */
 static bool falls_back(struct delivery *d, const struct leg *leg) {
-    return !d->answered && leg->outcome == OUTCOME_UNSENT && leg->side == SIDE_NEW &&
+    bool not_done = leg->outcome == OUTCOME_UNSENT || leg->outcome == OUTCOME_NOT_DONE;
+    return not_done && leg->side == SIDE_NEW && (!d->answered || row_is_ours(d)) &&
            d->rules->conf->backends[SIDE_NEW].fallback;
 }
 
@@ -243,7 +281,7 @@ static void fall_back(struct delivery *d) {
 }
 
 static bool wants_stream(const struct delivery *d, const struct leg *leg) {
-    return d->conn && !d->answered && leg->role == ROLE_OWNER &&
+    return d->conn && !d->answered && leg->role == ROLE_OWNER && !row_takes(d, leg) &&
            (d->source->reply == REPLY_BACKEND || leg->outcome != OUTCOME_DONE) &&
            leg->outcome != OUTCOME_IN_DOUBT && leg->status / 100 != 3;
 }
@@ -256,6 +294,8 @@ void flow_leg_recorded(struct leg *leg) {
             fall_back(d);
             return;
         }
+        if (leg->outcome == OUTCOME_DONE)
+            row_done(d, leg);
         if (leg->x.paused && wants_stream(d, leg)) {
             reply(d, leg);
             return;
@@ -266,7 +306,7 @@ void flow_leg_recorded(struct leg *leg) {
         log_leg(leg);
     }
     try_reply(d);
-    if (leg->role == ROLE_OWNER && d->answered && !d->logged)
+    if (leg->role == ROLE_OWNER && d->answered && !d->logged && !row_is_ours(d))
         log_decision(d);
 }
 
@@ -309,19 +349,36 @@ void delivery_drained(struct delivery *d) {
         exchange_resume(&owner->x);
 }
 
-void flow_deadline(struct delivery *d) {
-    delivery_hold(d);
+/* What can be put on disk is, and answered 202. */
+static void deadline_near(struct delivery *d) {
     struct leg *owner = owner_leg(d);
-    if (d->answered) {
-        delivery_drop(d);
-        return;
-    }
-    if (d->state == DELIVERY_CLAIMING || d->state == DELIVERY_WAITING) {
+    timer_set(d->worker->loop, &d->deadline, delivery_near_us(d));
+    if (d->state == DELIVERY_CLAIMING || d->state == DELIVERY_WAITING)
+        claim_near(d);
+    else if (owner && owner->phase == PHASE_RUNNING)
+        row_at_deadline(d);
+}
+
+static void deadline_came(struct delivery *d) {
+    struct leg *owner = owner_leg(d);
+    if (d->state == DELIVERY_CLAIMING || d->state == DELIVERY_WAITING)
         claim_deadline(d);
-    } else if (owner && (owner->phase == PHASE_RECORDED || owner->phase == PHASE_RECORDING)) {
+    else if (owner && (owner->phase == PHASE_RECORDED || owner->phase == PHASE_RECORDING))
         reply(d, owner); /* with what is there of it */
-    } else if (owner) {
+    else if (owner)
         answer_problem(d, ANSWER_DEADLINE, "the attempt goes on; a redelivery tells its outcome");
+    else if (d->row && d->row->writing)
+        answer_problem(d, ANSWER_JOURNAL, "the disk did not answer in time");
+}
+
+void flow_deadline(struct delivery *d) {
+    bool near = !d->near && d->state != DELIVERY_READING;
+    delivery_hold(d);
+    if (!d->answered && near) {
+        d->near = true;
+        deadline_near(d);
+    } else if (!d->answered) {
+        deadline_came(d);
     }
     delivery_drop(d);
 }

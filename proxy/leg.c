@@ -6,6 +6,7 @@
 #include <pointsman/attempts.h>
 #include <pointsman/clock.h>
 
+#include "breakers.h"
 #include "delivery.h"
 #include "health.h"
 #include "shared.h"
@@ -15,6 +16,7 @@
 #define LEASE_END_US      500000      /* the connection is closed so long before the lease ends */
 #define FINISH_TIMEOUT_MS 1000        /* then the sender is answered without the record */
 #define FINISH_AGAIN_US   500000
+#define ON_DISK_US        200000
 
 static bool has_outcome(const struct leg *leg) {
     return leg->phase == PHASE_RECORDING || leg->phase == PHASE_RECORDED;
@@ -110,8 +112,10 @@ static void have_outcome(struct leg *leg, enum outcome outcome, uint16_t status)
         metrics_add(w->metrics, METRIC_PAUSED, 0, 0, 0, 1);
     if (outcome == OUTCOME_IN_DOUBT && leg->role == ROLE_OWNER)
         metrics_add(w->metrics, METRIC_IN_DOUBT, leg->side, 0, 0, 1);
-    if (!leg->overloaded)
+    if (!leg->refused)
         health_attempt(&w->proxy->health[leg->side], outcome, now);
+    if (leg->role == ROLE_OWNER && leg->pass != PASS_REFUSED)
+        breakers_left(w->proxy, leg->side, d->rules->conf, leg->pass, leg->started_us, outcome);
     if (leg->role == ROLE_OWNER)
         d->at_us[STEP_FORWARD] = now;
     if (!leg->slot) {
@@ -161,6 +165,12 @@ static void on_head(struct exchange *x, const struct http_head *head) {
                                                   : UINT64_MAX;
     if (!keep_lines(leg, head))
         buf_reset(&leg->lines);
+    for (unsigned i = 0; i < head->header_count; i++) {
+        uint64_t ms;
+        if (slice_iis(head->headers[i].name, "retry-after") &&
+            retry_after_parse(head->headers[i].value, clock_wall_us(), &ms))
+            leg->retry_after_ms = ms;
+    }
     timer_set(leg->delivery->worker->loop, &leg->timeout, (uint64_t)backend->timeout_ms * 1000);
     have_outcome(leg, outcome_of_status(backend, head->status), (uint16_t)head->status);
 }
@@ -237,6 +247,7 @@ static void renew_lease(struct leg *leg) {
     r->token = leg->token;
     r->fence = leg->fence;
     r->lease_ms = d->claim.lease_ms;
+    r->on_disk = row_is_held(d);
     r->call.done = renewed;
     r->call.arg = leg;
     r->call.timeout_ms = (uint32_t)(left / 1000) + 1;
@@ -247,6 +258,11 @@ static void renew_lease(struct leg *leg) {
 
 static void lease_fired(void *arg) {
     renew_lease(arg);
+}
+
+void leg_on_disk(struct leg *leg) {
+    if (leg->slot && leg->phase == PHASE_RUNNING)
+        renew_lease(leg);
 }
 
 /* ---- start and end ---- */
@@ -278,25 +294,39 @@ static struct leg *prepare(struct delivery *d, enum side side, enum role role,
     return leg;
 }
 
+/* False: the attempt is not made. */
+static bool is_let_through(struct leg *leg) {
+    struct delivery *d = leg->delivery;
+    struct proxy *p = d->worker->proxy;
+    const struct conf *conf = d->rules->conf;
+    uint32_t most = conf->backends[leg->side].max_in_flight;
+    if (atomic_fetch_add(&p->in_flight[leg->side][leg->role], 1) >= most)
+        leg->refused = REFUSED_LIMIT;
+    else if (leg->role == ROLE_OWNER &&
+             (leg->pass = breakers_enter(p, leg->side, conf)) == PASS_REFUSED)
+        leg->refused = REFUSED_BREAKER;
+    return leg->refused == REFUSED_NOT;
+}
+
 void leg_start(struct delivery *d, enum side side, enum role role, struct attempt *slot) {
     struct leg *leg = prepare(d, side, role, slot);
     struct worker *w = d->worker;
     const struct conf_backend *backend = &d->rules->conf->backends[side];
+    uint64_t third_us = d->claim.lease_ms * 1000 / 3;
     leg->phase = PHASE_RUNNING;
     leg->started_us = clock_mono_us();
     if (slot)
         attempts_granted(slot, side, leg->attempt, leg->fence, flow_sticky_ms(d));
     metrics_add(w->metrics, METRIC_ATTEMPTS_OPEN, side, role, 0, 1);
-    leg->overloaded =
-        atomic_fetch_add(&w->proxy->in_flight[side][role], 1) >= backend->max_in_flight;
-    if (leg->overloaded || !forward_head(leg)) {
+    if (!is_let_through(leg) || !forward_head(leg)) {
         leg_cut(leg);
         return;
     }
     leg->x.body = d->body;
     timer_set(w->loop, &leg->timeout, (uint64_t)backend->timeout_ms * 1000);
-    if (slot)
-        timer_set(w->loop, &leg->lease, d->claim.lease_ms * 1000 / 3);
+    if (slot) /* a long attempt: who asks meanwhile is to know that the event is on disk */
+        timer_set(w->loop, &leg->lease,
+                  row_is_held(d) && third_us > ON_DISK_US ? ON_DISK_US : third_us);
     exchange_start(&leg->x);
 }
 

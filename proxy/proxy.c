@@ -12,6 +12,7 @@
 #include "listener.h"
 #include "probe.h"
 #include "recover.h"
+#include "repin.h"
 #include "shared.h"
 #include "steering.h"
 #include "table.h"
@@ -124,7 +125,10 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal
         !bind_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
-    p->steering = p->client ? steering_new(p, open_workers) : NULL;
+    p->repin = repin_new(p);
+    p->journal_client = journal ? journal_client_new(journal, loop) : NULL;
+    bool clients = p->client && p->repin && (p->journal_client || !journal);
+    p->steering = clients ? steering_new(p, open_workers) : NULL;
     if (!p->steering || !start_probes(p)) {
         err_set(err, "no memory to start");
         goto fail;
@@ -165,9 +169,11 @@ void proxy_stop(struct proxy *p) {
     store_watch_stop(&p->store_watch);
     for (int side = 0; side < SIDES; side++)
         probe_free(p->probes[side]);
+    journal_client_free(p->journal_client);
     if (p->client)
         store_client_free(p->client);
     recovery_free(p->recovery);
+    repin_free(p->repin);
     steering_free(p->steering);
     rules_unref(p->rules);
     resolver_free(p->resolver);
@@ -187,6 +193,8 @@ void proxy_reload(struct proxy *p, struct conf *conf) {
     }
     rules_unref(p->rules);
     p->rules = rules;
+    if (p->journal)
+        journal_reload(p->journal, conf);
     for (unsigned i = 0; i < p->worker_count; i++)
         if (!worker_tell_rules(p->workers[i], rules))
             log_say(LOG_ERROR, "reload failed",
@@ -222,6 +230,7 @@ uint64_t proxy_started_wall_us(const struct proxy *p) {
 bool proxy_is_ready(struct proxy *p, struct err *err) {
     const struct conf *conf = p->rules->conf;
     struct store_state state;
+    struct journal_state journal;
     if (atomic_load(&p->draining)) {
         err_set(err, "draining: the process is about to end");
         return false;
@@ -232,6 +241,11 @@ bool proxy_is_ready(struct proxy *p, struct err *err) {
     }
     if (access(conf->directory, W_OK) != 0) {
         err_set(err, "directory %s is not writable", conf->directory);
+        return false;
+    }
+    journal_state(p->journal, &journal);
+    if (!journal.accepts) {
+        err_set(err, "the journal takes no new events: %s", journal.problem);
         return false;
     }
     store_state(p->store, &state);

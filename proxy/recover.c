@@ -1,4 +1,5 @@
-/* The boot's settlement: claimed → unsent, sent → in doubt, answered → its outcome. */
+/* The boot's settlement: claimed → unsent, sent → in doubt, answered → its outcome; first in the
+ * store, then in the journal, whose rows "sending" go on by it. */
 #include "recover.h"
 
 #include <stdlib.h>
@@ -6,8 +7,12 @@
 #include <sys/queue.h>
 
 #include <pointsman/attempts.h>
+#include <pointsman/clock.h>
+#include <pointsman/digest.h>
+#include <pointsman/journal.h>
 #include <pointsman/log.h>
 
+#include "fate.h"
 #include "shared.h"
 #include "table.h"
 #include "worker.h"
@@ -18,14 +23,20 @@
 struct left {
     struct recovery *recovery;
     struct attempt slot;
+    bool guessed; /* the attempt log does not know it (a power cut): its row alone does */
+    bool told;    /* the store has the outcome */
+    bool has_row;
     struct store_finish finish;
+    struct journal_move move;
     bool settled;
     LIST_ENTRY(left) entry;
 };
 
 struct recovery {
     struct proxy *proxy;
-    struct loop *loop; /* of its own, during recovery_run */
+    struct loop *loop;              /* of its own, during recovery_run … */
+    struct journal_client *journal; /* … and with it */
+    struct journal_sending sending;
     struct timer again;
     unsigned open, found, settled;
     bool no_memory;
@@ -45,17 +56,104 @@ static enum outcome outcome_of(const struct attempt *slot) {
     return OUTCOME_UNSENT;
 }
 
-static void found(const struct attempt *slot, void *arg) {
-    struct recovery *r = arg;
+static struct left *add(struct recovery *r) {
     struct left *l = calloc(1, sizeof *l);
     if (!l) {
         r->no_memory = true;
-        return;
+        return NULL;
     }
     l->recovery = r;
-    memcpy(&l->slot, slot, sizeof l->slot);
     LIST_INSERT_HEAD(&r->all, l, entry);
     r->found++;
+    return l;
+}
+
+static void found(const struct attempt *slot, void *arg) {
+    struct left *l = add(arg);
+    if (l)
+        memcpy(&l->slot, slot, sizeof l->slot);
+}
+
+/* ---- rows "sending" ---- */
+
+static struct left *left_with(struct recovery *r, const struct token *token) {
+    struct left *l;
+    LIST_FOREACH (l, &r->all, entry) {
+        if (l->slot.role == ROLE_OWNER && memcmp(l->slot.token, token->text, TOKEN_LEN) == 0)
+            return l;
+    }
+    return NULL;
+}
+
+static void copy(char *to, size_t room, struct slice text) {
+    size_t len = text.len < room ? text.len : room - 1;
+    memcpy(to, text.ptr ? text.ptr : "", len);
+    to[len] = '\0';
+}
+
+static struct left *guess(struct recovery *r, const struct journal_row *row) {
+    struct left *l = add(r);
+    if (!l)
+        return NULL;
+    l->guessed = true;
+    l->slot.state = ATTEMPT_SENT;
+    l->slot.side = row->mark.side < SIDES ? row->mark.side : SIDE_LEGACY;
+    l->slot.role = ROLE_OWNER;
+    l->slot.attempt = row->mark.attempt;
+    l->slot.fence = row->mark.fence;
+    l->slot.sticky_ms = row->mark.sticky_ms;
+    memcpy(l->slot.token, row->mark.token.text, sizeof l->slot.token);
+    copy(l->slot.source, sizeof l->slot.source, row->event.source);
+    copy(l->slot.id, sizeof l->slot.id, row->event.id);
+    copy(l->slot.entity, sizeof l->slot.entity, row->event.entity);
+    return l;
+}
+
+static void take_row(struct recovery *r, const struct journal_row *row) {
+    struct left *l = left_with(r, &row->mark.token);
+    if (!l)
+        l = guess(r, row);
+    if (!l)
+        return;
+    l->has_row = true;
+    l->move.seq = row->seq;
+    l->move.ver = row->ver;
+    l->move.mark = row->mark;
+    l->move.mark.answer = (struct slice){0};
+}
+
+static void have_rows(struct journal_call *call) {
+    struct recovery *r = call->arg;
+    struct journal_row *next;
+    for (struct journal_row *row = r->sending.ret_rows; row; row = next) {
+        next = row->next;
+        r->sending.after = row->seq;
+        take_row(r, row);
+        journal_row_free(row);
+    }
+    bool more = call->result == JOURNAL_OK && r->sending.ret_rows;
+    r->sending.ret_rows = NULL;
+    if (more)
+        journal_sending(r->journal, &r->sending);
+    else
+        loop_stop(r->loop);
+}
+
+/* What was not sent costs no try; of what only the row tells, the store knows more: the next claim
+ * shows it. */
+static struct journal_mark mark_of(const struct left *l) {
+    struct attempt_end end = {.side = (enum side)l->slot.side,
+                              .outcome = outcome_of(&l->slot),
+                              .status = (uint16_t)l->slot.status};
+    struct journal_mark m = {.state = ROW_QUEUED,
+                             .reason = REASON_ACCEPTED,
+                             .side = l->move.mark.side,
+                             .tries = l->move.mark.tries,
+                             .retry = l->move.mark.tries > 0};
+    if (l->guessed || end.outcome == OUTCOME_UNSENT)
+        return m;
+    return fate_of(l->recovery->proxy->rules->conf, &end, l->move.mark.tries, clock_wall_us(),
+                   digest_xxh3(l->slot.token, TOKEN_LEN, 0));
 }
 
 static void say_settled(const struct left *l) {
@@ -87,17 +185,37 @@ static void round_over(struct recovery *r) {
         loop_stop(r->loop);
 }
 
-static void answered(struct store_call *call) {
-    struct left *l = call->arg;
+static void one_over(struct left *l, bool settled) {
     struct recovery *r = l->recovery;
-    l->settled = call->result != STORE_AWAY;
-    if (l->settled) {
+    l->settled = settled;
+    if (settled) {
         r->settled++;
         metrics_add(r->proxy->slab, METRIC_SETTLED, l->finish.outcome, 0, 0, 1);
         say_settled(l);
     }
     if (--r->open == 0)
         round_over(r);
+}
+
+static void moved(struct journal_call *call) {
+    one_over(call->arg, call->result != JOURNAL_FAILED);
+}
+
+static void move_row(struct left *l) {
+    struct recovery *r = l->recovery;
+    l->move.mark = mark_of(l);
+    l->move.call.done = moved;
+    l->move.call.arg = l;
+    journal_move(r->journal ? r->journal : r->proxy->journal_client, &l->move);
+}
+
+static void answered(struct store_call *call) {
+    struct left *l = call->arg;
+    l->told = call->result != STORE_AWAY;
+    if (l->told && l->has_row)
+        move_row(l);
+    else
+        one_over(l, l->told);
 }
 
 static void submit(struct left *l, struct store_client *client) {
@@ -124,7 +242,11 @@ static void settle(struct recovery *r, struct store_client *client) {
     struct left *l;
     r->open = r->found - r->settled;
     LIST_FOREACH (l, &r->all, entry) {
-        if (!l->settled)
+        if (l->settled)
+            continue;
+        if (l->told)
+            move_row(l);
+        else
             submit(l, client);
     }
 }
@@ -134,20 +256,38 @@ static void settle_again(void *arg) {
     settle(r, r->proxy->client);
 }
 
+static bool settle_first(struct recovery *r) {
+    struct store_client *client = store_client_new(r->proxy->store, r->loop);
+    if (!client)
+        return false;
+    settle(r, client);
+    loop_run(r->loop);
+    store_client_free(client);
+    return true;
+}
+
+static bool read_rows(struct recovery *r) {
+    r->journal = journal_client_new(r->proxy->journal, r->loop);
+    if (!r->journal)
+        return false;
+    r->sending = (struct journal_sending){.call = {.done = have_rows, .arg = r}, .limit = 256};
+    journal_sending(r->journal, &r->sending);
+    loop_run(r->loop);
+    return !r->no_memory;
+}
+
 static bool run(struct recovery *r, struct err *err) {
     r->loop = loop_new();
-    struct store_client *client = r->loop ? store_client_new(r->proxy->store, r->loop) : NULL;
-    if (client) {
-        settle(r, client);
-        loop_run(r->loop);
-        store_client_free(client);
-    } else {
-        err_set(err, "no memory to settle the attempt log");
-    }
+    bool ok = r->loop && (!r->proxy->journal || read_rows(r)) && (!r->found || settle_first(r));
+    if (r->journal)
+        journal_client_free(r->journal);
+    r->journal = NULL;
     if (r->loop)
         loop_free(r->loop);
     r->loop = NULL;
-    return client != NULL;
+    if (!ok)
+        err_set(err, "no memory to settle what the last run left");
+    return ok;
 }
 
 struct recovery *recovery_run(struct proxy *proxy, struct err *err) {
@@ -169,9 +309,8 @@ struct recovery *recovery_run(struct proxy *proxy, struct err *err) {
         err_set(err, "no memory to read the attempt log");
         ok = false;
     }
-    if (ok && r->found)
-        ok = run(r, err);
-    else if (ok)
+    ok = ok && run(r, err);
+    if (ok && !r->found)
         ok = attempts_discard(directory, err);
     if (ok)
         return r;

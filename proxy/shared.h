@@ -19,6 +19,7 @@ struct worker;
 struct steering;
 struct probe;
 struct recovery;
+struct repin;
 struct rules;
 
 struct proxy {
@@ -35,6 +36,7 @@ struct proxy {
     unsigned worker_count;
     struct steering *steering;
     struct recovery *recovery;
+    struct repin *repin;
     struct store_watch store_watch;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;

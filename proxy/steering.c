@@ -18,6 +18,7 @@
 #include <pointsman/log.h>
 
 #include "control_file.h"
+#include "repin.h"
 #include "shared.h"
 #include "table.h"
 #include "worker.h"
@@ -76,6 +77,7 @@ static void tell_workers(struct steering *s) {
 static void publish(struct steering *s, const struct control *control) {
     bool changed = s->now.mode != control->mode || s->now.ppm != control->ppm ||
                    s->now.epoch != control->epoch;
+    struct control before = s->now;
     s->now = *control;
     if (control->epoch > s->seen_epoch)
         s->seen_epoch = control->epoch;
@@ -93,6 +95,7 @@ static void publish(struct steering *s, const struct control *control) {
     }
     if (changed || s->untold)
         tell_workers(s);
+    repin_changed(s->proxy->repin, &before, control);
 }
 
 static void tell_first(struct steering *s) {

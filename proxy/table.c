@@ -2,6 +2,7 @@
 #include "table.h"
 
 #include <pointsman/domain.h>
+#include <pointsman/journal.h>
 #include <pointsman/router.h>
 #include <pointsman/steps.h>
 #include <pointsman/store.h>
@@ -71,9 +72,17 @@ const struct metric_def metric_defs[METRICS_COUNT] = {
                            METRIC_COUNTER,
                            {{"why", verify_names, VERIFIES}}},
     [METRIC_FALLBACKS] = {"pointsman_fallbacks_total",
-                          "Events given to legacy because new was not reached.",
+                          "Events given to legacy because new did not do them.",
                           METRIC_COUNTER,
                           {{0}}},
+    [METRIC_JOURNALED] = {"pointsman_journaled_total",
+                          "Events put into the journal, by why.",
+                          METRIC_COUNTER,
+                          {{"reason", row_reason_names, ROW_REASONS}}},
+    [METRIC_RETRIES] = {"pointsman_retries_total",
+                        "Attempts that ended in the queue, to be tried again, by backend.",
+                        METRIC_COUNTER,
+                        {BACKEND}},
     [METRIC_PAUSED] = {"pointsman_paused_total",
                        "Attempts that outlived their lease because the process stood still.",
                        METRIC_COUNTER,

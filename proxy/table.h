@@ -14,6 +14,8 @@
     ANSWER(DUPLICATE,   "duplicate",   200, NULL,                                             0)            \
     ANSWER(IN_PROGRESS, "in_progress", 503, NULL,                                             1)            \
     ANSWER(IN_DOUBT,    "in_doubt",    504, NULL,                                             0)            \
+    ANSWER(ACCEPTED,    "accepted",    202, NULL,                                             0)            \
+    ANSWER(QUEUED,      "queued",      202, NULL,                                             0)            \
     ANSWER(SIGNATURE,   "signature",   401, "The signature is missing or wrong",              0)            \
     ANSWER(EVENT,       "event",       400, "The event cannot be identified",                 0)            \
     ANSWER(HTTP,        "http",        400, "The HTTP message is malformed",                  0)            \
@@ -25,6 +27,8 @@
     ANSWER(OVERLOAD,    "overload",    503, "Too much is in flight",                          1)            \
     ANSWER(BUSY,        "busy",        503, "The entity is open at the other backend",        1)            \
     ANSWER(STORE,       "store",       503, "The store is away",                              1)            \
+    ANSWER(JOURNAL,     "journal",     503, "The journal does not take the event",            5)            \
+    ANSWER(BREAKER,     "breaker",     503, "The backend's circuit breaker is open",          5)            \
     ANSWER(UNREACHED,   "unreached",   502, "The backend was not reached",                    0)            \
     ANSWER(REDIRECT,    "redirect",    502, "The backend answered with a redirect",           0)            \
     ANSWER(DEADLINE,    "deadline",    504, "The backend did not answer in time",             0)
@@ -53,6 +57,8 @@ enum metric {
     METRIC_CLAIMS,          /* result */
     METRIC_SIGNATURES,      /* why refused */
     METRIC_FALLBACKS,
+    METRIC_JOURNALED, /* reason */
+    METRIC_RETRIES,   /* backend */
     METRIC_PAUSED,
     METRIC_IN_DOUBT,       /* backend */
     METRIC_SETTLED,        /* outcome: by the boot after a crash */

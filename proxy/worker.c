@@ -10,6 +10,7 @@
 #include "conn.h"
 #include "delivery.h"
 #include "listener.h"
+#include "queue.h"
 #include "shared.h"
 
 #define ATTEMPT_SLOTS 4096
@@ -111,6 +112,14 @@ struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rul
     w->attempts = attempts_open(rules->conf->directory, index, ATTEMPT_SLOTS, err);
     if (!w->attempts)
         goto fail;
+    if (proxy->journal) {
+        w->journal = journal_client_new(proxy->journal, w->loop);
+        w->queue = w->journal ? queue_new(w) : NULL;
+        if (!w->queue) {
+            err_set(err, "no memory for the journal's client of worker %u", index);
+            goto fail;
+        }
+    }
     make_pools(w);
     set_control(w, &(struct control){MODE_LEGACY_ONLY, 0, 0});
     return w;
@@ -153,6 +162,7 @@ static struct worker_message *message_new(struct worker *w, void (*run_it)(struc
 static void take_control(struct message *message) {
     struct worker_message *m = CONTAINER_OF(message, struct worker_message, message);
     set_control(m->worker, &m->control);
+    queue_changed(m->worker);
     free(m);
 }
 
@@ -199,6 +209,7 @@ static void close_idle(struct worker *w) {
 static void drain(struct message *message) {
     struct worker_message *m = CONTAINER_OF(message, struct worker_message, message);
     m->worker->draining = true;
+    queue_close(m->worker);
     listener_close_all(m->worker);
     close_idle(m->worker);
     free(m);
@@ -208,6 +219,7 @@ static void open_listeners(struct message *message) {
     struct worker_message *m = CONTAINER_OF(message, struct worker_message, message);
     if (!m->worker->draining)
         listener_open_all(m->worker);
+    queue_open(m->worker);
     free(m);
 }
 
@@ -236,7 +248,10 @@ void worker_free(struct worker *w) {
         conn_close(LIST_FIRST(&w->conns), CONN_END_STOP);
     if (w->store)
         store_client_free(w->store);
+    if (w->journal)
+        journal_client_free(w->journal);
     delivery_discard_all(w);
+    queue_free(w->queue);
     for (int side = 0; side < SIDES; side++)
         for (int role = 0; role < ROLES; role++)
             pool_clear(&w->pools[side][role]);

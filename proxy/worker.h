@@ -11,6 +11,7 @@
 
 #include <pointsman/attempts.h>
 #include <pointsman/conf.h>
+#include <pointsman/journal.h>
 #include <pointsman/loop.h>
 #include <pointsman/metrics.h>
 #include <pointsman/router.h>
@@ -24,6 +25,7 @@ struct conn;
 struct delivery;
 struct listener;
 struct proxy;
+struct queue;
 struct resolver;
 
 /* A configuration with what is made ready from it once; immutable and shared by all threads. */
@@ -48,6 +50,9 @@ struct worker {
     struct json_parser *json;
     struct metrics_slab *metrics;
     struct attempts *attempts;
+    struct journal_client *journal; /* NULL: there is none */
+    struct queue *queue;            /* NULL likewise */
+    uint64_t live_at_us;            /* when a sender's event last came */
     struct rules *rules;
     struct control control;
     char control_text[96]; /* the same for `explain`, made once per change */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC    "pmattmp1"
+#define MAGIC    "pmattmp2"
+#define MAGIC_1  "pmattmp1" /* of the releases before: the same slots, but no boot in the header */
+#define BOOT_ID  "/proc/sys/kernel/random/boot_id"
+#define BOOT_LEN 40
 #define PREFIX   "attempts-" /* of a worker that runs */
 #define ASIDE    "left-"     /* of a run that ended; not settled yet */
 #define NAME_LEN 4096
@@ -22,7 +26,9 @@ struct header {
     char magic[8];
     uint32_t slot_size;
     uint32_t slots;
+    char boot[BOOT_LEN]; /* of the kernel that keeps what is written here; zeros: not known */
 };
+#define HEADER_1_LEN offsetof(struct header, boot)
 
 struct attempts {
     char path[NAME_LEN];
@@ -33,19 +39,30 @@ struct attempts {
     uint32_t free_count;
 };
 
-static size_t size_for(uint32_t slots) {
-    return sizeof(struct header) + (size_t)slots * sizeof(struct attempt);
+static size_t size_for(size_t header_len, uint32_t slots) {
+    return header_len + (size_t)slots * sizeof(struct attempt);
 }
 
-static struct attempt *slots_of(void *map) {
-    return (struct attempt *)(void *)((char *)map + sizeof(struct header));
+static struct attempt *slots_of(void *map, size_t header_len) {
+    return (struct attempt *)(void *)((char *)map + header_len);
+}
+
+static void read_boot(char ret[BOOT_LEN]) {
+    memset(ret, 0, BOOT_LEN);
+    int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    ssize_t len = read(fd, ret, BOOT_LEN);
+    if (len < 0)
+        memset(ret, 0, BOOT_LEN);
+    close(fd);
 }
 
 /* ---- writing ---- */
 
 static bool map_file(struct attempts *a, unsigned slots, struct err *err) {
     int fd = open(a->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    a->size = size_for(slots);
+    a->size = size_for(sizeof(struct header), slots);
     /* Allocated now: a full disk must show here, not as a signal at a write into the map. */
     int error = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)a->size);
     if (error == 0) {
@@ -78,7 +95,8 @@ struct attempts *attempts_open(const char *directory, unsigned worker, unsigned 
     memcpy(a->map->magic, MAGIC, sizeof a->map->magic);
     a->map->slot_size = sizeof(struct attempt);
     a->map->slots = slots;
-    a->slots = slots_of(a->map);
+    read_boot(a->map->boot);
+    a->slots = slots_of(a->map, sizeof(struct header));
     for (unsigned i = slots; i > 0; i--)
         a->free[a->free_count++] = i - 1;
     return a;
@@ -163,43 +181,60 @@ static bool is_sound(const struct attempt *s) {
            s->id[0] && s->entity[0] && s->token[TOKEN_LEN] == '\0' && strlen(s->token) == TOKEN_LEN;
 }
 
-static void read_slots(const struct header *map, void (*found)(const struct attempt *, void *),
-                       void *arg, unsigned *damaged) {
-    const struct attempt *slots = slots_of((void *)map);
-    for (uint32_t i = 0; i < map->slots; i++) {
-        if (slots[i].state == ATTEMPT_FREE)
-            continue;
-        if (is_sound(&slots[i]))
-            found(&slots[i], arg);
-        else
-            (*damaged)++;
-    }
-}
-
-static void read_file(const char *path, void (*found)(const struct attempt *, void *), void *arg,
-                      unsigned *damaged) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    struct header *map = MAP_FAILED;
-    if (fd >= 0 && fstat(fd, &st) == 0 && (size_t)st.st_size >= sizeof *map)
-        map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map != MAP_FAILED && memcmp(map->magic, MAGIC, sizeof map->magic) == 0 &&
-        map->slot_size == sizeof(struct attempt) && (size_t)st.st_size == size_for(map->slots))
-        read_slots(map, found, arg, damaged);
-    else
-        (*damaged)++;
-    if (map != MAP_FAILED)
-        munmap(map, (size_t)st.st_size);
-    if (fd >= 0)
-        close(fd);
-}
-
 struct walk {
     void (*found)(const struct attempt *slot, void *arg);
     void *arg;
     unsigned damaged;
     unsigned long long stamp;
+    char boot[BOOT_LEN]; /* of now */
 };
+
+/* After a power cut the disk has what the kernel happened to write back: that a slot says "claimed"
+ * does not mean that nothing was sent. */
+static void read_slots(struct header *map, size_t header_len, struct walk *w) {
+    struct attempt *slots = slots_of(map, header_len);
+    bool trusted = header_len == sizeof *map && map->boot[0] &&
+                   memcmp(map->boot, w->boot, sizeof map->boot) == 0;
+    for (uint32_t i = 0; i < map->slots; i++) {
+        if (slots[i].state == ATTEMPT_FREE)
+            continue;
+        if (!is_sound(&slots[i])) {
+            w->damaged++;
+            continue;
+        }
+        if (slots[i].state == ATTEMPT_CLAIMED && !trusted)
+            slots[i].state = ATTEMPT_SENT;
+        w->found(&slots[i], w->arg);
+    }
+}
+
+/* 0: not a log. */
+static size_t header_len_of(const struct header *map, size_t file_len) {
+    size_t len = 0;
+    if (memcmp(map->magic, MAGIC, sizeof map->magic) == 0)
+        len = sizeof *map;
+    else if (memcmp(map->magic, MAGIC_1, sizeof map->magic) == 0)
+        len = HEADER_1_LEN;
+    bool sound = len && map->slot_size == sizeof(struct attempt);
+    return sound && file_len == size_for(len, map->slots) ? len : 0;
+}
+
+static void read_file(const char *path, struct walk *w) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    struct header *map = MAP_FAILED;
+    if (fd >= 0 && fstat(fd, &st) == 0 && (size_t)st.st_size >= HEADER_1_LEN)
+        map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    size_t header_len = map == MAP_FAILED ? 0 : header_len_of(map, (size_t)st.st_size);
+    if (header_len)
+        read_slots(map, header_len, w);
+    else
+        w->damaged++;
+    if (map != MAP_FAILED)
+        munmap(map, (size_t)st.st_size);
+    if (fd >= 0)
+        close(fd);
+}
 
 /* Every file in the directory whose name begins so. */
 static bool each_file(const char *directory, const char *prefix, struct err *err,
@@ -231,7 +266,7 @@ static void set_aside(const char *directory, const char *name, struct walk *w) {
 static void read_aside(const char *directory, const char *name, struct walk *w) {
     char path[NAME_LEN];
     snprintf(path, sizeof path, "%s/%s", directory, name);
-    read_file(path, w->found, w->arg, &w->damaged);
+    read_file(path, w);
 }
 
 static void discard(const char *directory, const char *name, struct walk *w) {
@@ -245,6 +280,7 @@ bool attempts_recover(const char *directory, void (*found)(const struct attempt 
                       void *arg, unsigned *ret_damaged, struct err *err) {
     struct walk w = {.found = found, .arg = arg};
     random_bytes(&w.stamp, sizeof w.stamp);
+    read_boot(w.boot);
     if (!each_file(directory, PREFIX, err, set_aside, &w) ||
         !each_file(directory, ASIDE, err, read_aside, &w))
         return false;

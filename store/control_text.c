@@ -60,3 +60,10 @@ void control_cut(struct store_control_set *call) {
     cut(&call->reason, CONTROL_REASON_MAX);
     cut(&call->evidence, CONTROL_EVIDENCE_MAX);
 }
+
+void control_cut_note(struct store_note *call) {
+    cut(&call->actor, CONTROL_ACTOR_MAX);
+    cut(&call->action, CONTROL_ACTOR_MAX);
+    cut(&call->reason, CONTROL_REASON_MAX);
+    cut(&call->evidence, CONTROL_EVIDENCE_MAX);
+}

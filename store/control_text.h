@@ -29,7 +29,8 @@ enum mode control_mode_of(struct slice name);
 
 /* NUL-terminated, cut to room - 1. */
 void control_copy(struct slice from, char *to, size_t room);
-/* actor, reason and evidence cut to what is kept. */
+/* The texts cut to what is kept. */
 void control_cut(struct store_control_set *call);
+void control_cut_note(struct store_note *call);
 
 #endif

@@ -3,7 +3,9 @@
 #include "embedded.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -13,6 +15,7 @@
 
 #include "embedded_ops.h"
 #include "embedded_sql.h"
+#include "room.h"
 #include "store_ops.h"
 
 #define BATCH_MAX      1024
@@ -31,6 +34,8 @@ struct embedded {
     struct list queue;
     bool stop;
     char problem[160];
+    _Atomic bool failing; /* there is a problem; read without the lock */
+    char directory[PATH_MAX];
     struct sql *sql;
     struct embedded_ops ops; /* the thread's */
     uint64_t swept_us;
@@ -91,14 +96,25 @@ static void note_problem(struct embedded *e, const char *problem) {
         len = sizeof(e->problem) - 1;
     memcpy(e->problem, problem, len);
     e->problem[len] = '\0';
+    e->failing = len > 0;
     pthread_mutex_unlock(&e->lock);
 }
 
-/* A damaged record or a full disk must not fail its neighbours: each then runs by itself. */
+/* On a full disk the ballast goes: what is in flight has to be recorded still. */
+static bool run_with_room(struct embedded *e, struct store_call **calls, unsigned count) {
+    if (run_together(e, calls, count))
+        return true;
+    if (!sql_is_full(e->sql) || !room_give(e->directory))
+        return false;
+    sql_rollback(e->sql);
+    return run_together(e, calls, count);
+}
+
+/* A damaged record must not fail its neighbours: each then runs by itself. */
 static void run_batch(struct embedded *e, struct store_call **calls, unsigned count) {
     uint64_t wall_us = clock_wall_us();
     e->ops.now_us = wall_us > e->ops.now_us ? wall_us : e->ops.now_us;
-    if (run_together(e, calls, count)) {
+    if (run_with_room(e, calls, count)) {
         note_problem(e, "");
         return;
     }
@@ -155,9 +171,17 @@ static void *thread_main(void *arg) {
     }
 }
 
+static const char *directory_of(const char *path, char ret[PATH_MAX]) {
+    const char *end = strrchr(path, '/');
+    snprintf(ret, PATH_MAX, "%.*s", end ? (int)(end - path) : 1, end ? path : ".");
+    return ret;
+}
+
 struct embedded *embedded_open(const char *path, uint64_t remember_ms, struct err *err) {
     struct embedded *e = calloc(1, sizeof(*e));
     struct sql *sql = e ? sql_open(path, err) : NULL;
+    if (e && !sql && room_give(directory_of(path, e->directory)))
+        sql = sql_open(path, err);
     if (!sql) {
         if (!e)
             err_set(err, "no memory for the embedded store");
@@ -165,6 +189,7 @@ struct embedded *embedded_open(const char *path, uint64_t remember_ms, struct er
         return NULL;
     }
     e->sql = sql;
+    directory_of(path, e->directory);
     embedded_ops_init(&e->ops, sql, remember_ms);
     list_init(&e->queue);
     pthread_mutex_init(&e->lock, NULL);
@@ -195,6 +220,10 @@ void embedded_close(struct embedded *e) {
     embedded_ops_free(&e->ops);
     sql_close(e->sql);
     free(e);
+}
+
+bool embedded_is_up(const struct embedded *e) {
+    return !e->failing;
 }
 
 bool embedded_up(struct embedded *e, char *problem, size_t room) {

@@ -27,7 +27,9 @@ void embedded_port_free(struct embedded_port *port);
 /* call->kind, done, deadline_us are set. */
 void embedded_submit(struct embedded_port *port, struct store_call *call);
 
-/* Why the last transaction failed; empty where it did not. Any thread. True: it did not. */
+/* False: the last transaction failed. Any thread, no lock. */
+bool embedded_is_up(const struct embedded *e);
+/* Why it failed; empty where it did not. Any thread. True: it did not. */
 bool embedded_up(struct embedded *e, char *problem, size_t room);
 
 #endif

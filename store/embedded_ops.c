@@ -201,6 +201,16 @@ static bool control_set(struct embedded_ops *ops, struct store_control_set *c) {
     return true;
 }
 
+static bool note(struct embedded_ops *ops, struct store_note *c) {
+    struct store_control_get now = {.ret_epoch = 0};
+    uint64_t last;
+    if (!control_get(ops, &now) || !sql_audit_last(ops->sql, &last))
+        return false;
+    control_cut_note(c);
+    c->call.result = STORE_OK;
+    return sql_audit_note(ops->sql, last > now.ret_epoch ? last : now.ret_epoch, ops->now_us, c);
+}
+
 static bool audit(struct embedded_ops *ops, struct store_audit *c) {
     c->call.result = STORE_OK;
     return sql_audit_list(ops->sql, c);
@@ -226,6 +236,8 @@ bool embedded_execute(struct embedded_ops *ops, struct store_call *call) {
         return control_set(ops, (struct store_control_set *)(void *)call);
     case CALL_AUDIT:
         return audit(ops, (struct store_audit *)(void *)call);
+    case CALL_NOTE:
+        return note(ops, (struct store_note *)(void *)call);
     case CALL_ASSERT:
         return put_back(ops, (struct store_assert *)(void *)call);
     case CALL_EXPORT:

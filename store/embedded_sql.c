@@ -1,13 +1,14 @@
 /* Prepared statements over one SQLite file. */
 #include "embedded_sql.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control_text.h"
 
-#define SQL_LAYOUT  1 /* user_version of the file */
+#define SQL_LAYOUT  2 /* user_version of the file */
 #define SQL_BUSY_MS 2000
 
 enum statement {
@@ -22,6 +23,7 @@ enum statement {
     SQL_CLEAR,
     SQL_AUDIT_LAST,
     SQL_AUDIT_PUT,
+    SQL_AUDIT_NOTE,
     SQL_AUDIT_LIST,
     SQL_STATEMENTS
 };
@@ -39,21 +41,30 @@ static const char *const texts[SQL_STATEMENTS] = {
     [SQL_NEXT] = "SELECT key, value FROM record WHERE key > ?1 ORDER BY key LIMIT 1",
     [SQL_CLEAR] = "DELETE FROM record",
     [SQL_AUDIT_LAST] = "SELECT coalesce(max(epoch), 0) FROM audit",
-    [SQL_AUDIT_PUT] = "INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_AUDIT_LIST] = "SELECT epoch, at, from_mode, mode, from_ppm, ppm, actor, reason, evidence"
-                       " FROM audit WHERE epoch < ?1 ORDER BY epoch DESC LIMIT ?2",
+    [SQL_AUDIT_PUT] = "INSERT INTO audit VALUES (?1, 0, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, '')",
+    [SQL_AUDIT_NOTE] = "INSERT INTO audit (epoch, nth, at, actor, reason, evidence, action) VALUES"
+                       " (?1, (SELECT coalesce(max(nth), 0) + 1 FROM audit WHERE epoch = ?1),"
+                       " ?2, ?3, ?4, ?5, ?6)",
+    [SQL_AUDIT_LIST] = "SELECT epoch, nth, at, from_mode, mode, from_ppm, ppm, actor, reason,"
+                       " evidence, action FROM audit WHERE (epoch, nth) < (?1, ?2)"
+                       " AND (nth = 0 OR NOT ?3) ORDER BY epoch DESC, nth DESC LIMIT ?4",
 };
 
 static const char *const schema =
-    "PRAGMA journal_mode = WAL;"
-    "PRAGMA synchronous = FULL;"
     "CREATE TABLE IF NOT EXISTS record"
     " (key TEXT PRIMARY KEY, value BLOB NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS record_expires ON record (expires);"
     "CREATE TABLE IF NOT EXISTS audit"
-    " (epoch INTEGER PRIMARY KEY, at INTEGER, from_mode TEXT, mode TEXT, from_ppm INTEGER,"
-    " ppm INTEGER, actor TEXT, reason TEXT, evidence TEXT);"
-    "PRAGMA user_version = 1;";
+    " (epoch INTEGER, nth INTEGER, at INTEGER, from_mode TEXT, mode TEXT, from_ppm INTEGER,"
+    " ppm INTEGER, actor TEXT, reason TEXT, evidence TEXT, action TEXT, PRIMARY KEY (epoch, nth))"
+    " WITHOUT ROWID;";
+
+/* Layout 1 had one audit entry for each epoch. */
+static const char *const before_layout_2 = "ALTER TABLE audit RENAME TO audit_1;";
+static const char *const from_layout_1 =
+    "INSERT INTO audit SELECT epoch, 0, at, from_mode, mode, from_ppm, ppm, actor, reason,"
+    " evidence, '' FROM audit_1;"
+    "DROP TABLE audit_1;";
 
 struct sql {
     sqlite3 *db;
@@ -68,6 +79,18 @@ static int layout_of(sqlite3 *db) {
         layout = sqlite3_column_int(s, 0);
     sqlite3_finalize(s);
     return layout;
+}
+
+static bool execute(sqlite3 *db, const char *text) {
+    return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* Tables as of this layout, in one transaction: what is there of an older one goes along. */
+static bool set_up(sqlite3 *db, int layout) {
+    return execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;") &&
+           (layout != 1 || execute(db, before_layout_2)) && execute(db, schema) &&
+           (layout != 1 || execute(db, from_layout_1)) &&
+           execute(db, "PRAGMA user_version = 2; COMMIT;");
 }
 
 struct sql *sql_open(const char *path, struct err *err) {
@@ -87,7 +110,7 @@ struct sql *sql_open(const char *path, struct err *err) {
                 path, layout, SQL_LAYOUT);
         goto close;
     }
-    if (layout < 0 || sqlite3_exec(sql->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+    if (layout < 0 || !set_up(sql->db, layout))
         goto failed;
     for (int i = 0; i < SQL_STATEMENTS; i++) {
         if (sqlite3_prepare_v3(sql->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -113,6 +136,12 @@ void sql_close(struct sql *sql) {
 
 const char *sql_problem(struct sql *sql) {
     return sqlite3_errcode(sql->db) == SQLITE_OK ? "a record is damaged" : sqlite3_errmsg(sql->db);
+}
+
+bool sql_is_full(struct sql *sql) {
+    int code = sqlite3_errcode(sql->db) & 0xff, why = sqlite3_system_errno(sql->db);
+    return code == SQLITE_FULL ||
+           (code == SQLITE_IOERR && (why == ENOSPC || why == EDQUOT || why == EFBIG));
 }
 
 static void bind_text(sqlite3_stmt *s, int at, struct slice text) {
@@ -219,6 +248,18 @@ bool sql_audit_put(struct sql *sql, uint64_t epoch, uint64_t at_us,
     return run(s);
 }
 
+bool sql_audit_note(struct sql *sql, uint64_t epoch, uint64_t at_us,
+                    const struct store_note *call) {
+    sqlite3_stmt *s = sql->statements[SQL_AUDIT_NOTE];
+    sqlite3_bind_int64(s, 1, (sqlite3_int64)epoch);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)at_us);
+    bind_text(s, 3, call->actor);
+    bind_text(s, 4, call->reason);
+    bind_text(s, 5, call->evidence);
+    bind_text(s, 6, call->action);
+    return run(s);
+}
+
 static struct slice column(sqlite3_stmt *s, int at) {
     const void *text = sqlite3_column_blob(s, at);
     return slice(text, (size_t)sqlite3_column_bytes(s, at));
@@ -226,21 +267,26 @@ static struct slice column(sqlite3_stmt *s, int at) {
 
 bool sql_audit_list(struct sql *sql, struct store_audit *call) {
     sqlite3_stmt *s = sql->statements[SQL_AUDIT_LIST];
-    sqlite3_bind_int64(s, 1, call->before ? (sqlite3_int64)call->before : INT64_MAX);
-    sqlite3_bind_int64(s, 2, call->limit < AUDIT_PAGE ? call->limit : AUDIT_PAGE);
+    bool newest = !call->before && !call->before_nth;
+    sqlite3_bind_int64(s, 1, newest ? INT64_MAX : (sqlite3_int64)call->before);
+    sqlite3_bind_int64(s, 2, (sqlite3_int64)call->before_nth);
+    sqlite3_bind_int(s, 3, call->changes);
+    sqlite3_bind_int64(s, 4, call->limit < AUDIT_PAGE ? call->limit : AUDIT_PAGE);
     uint32_t count = 0;
     int rc;
     while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
         struct audit_entry *e = &call->ret_entries[count++];
         e->epoch = (uint64_t)sqlite3_column_int64(s, 0);
-        e->at_wall_us = (uint64_t)sqlite3_column_int64(s, 1);
-        e->from_mode = control_mode_of(column(s, 2));
-        e->mode = control_mode_of(column(s, 3));
-        e->from_ppm = (uint32_t)sqlite3_column_int64(s, 4);
-        e->ppm = (uint32_t)sqlite3_column_int64(s, 5);
-        control_copy(column(s, 6), e->actor, sizeof(e->actor));
-        control_copy(column(s, 7), e->reason, sizeof(e->reason));
-        control_copy(column(s, 8), e->evidence, sizeof(e->evidence));
+        e->nth = (uint64_t)sqlite3_column_int64(s, 1);
+        e->at_wall_us = (uint64_t)sqlite3_column_int64(s, 2);
+        e->from_mode = control_mode_of(column(s, 3));
+        e->mode = control_mode_of(column(s, 4));
+        e->from_ppm = (uint32_t)sqlite3_column_int64(s, 5);
+        e->ppm = (uint32_t)sqlite3_column_int64(s, 6);
+        control_copy(column(s, 7), e->actor, sizeof(e->actor));
+        control_copy(column(s, 8), e->reason, sizeof(e->reason));
+        control_copy(column(s, 9), e->evidence, sizeof(e->evidence));
+        control_copy(column(s, 10), e->action, sizeof(e->action));
     }
     if (sqlite3_reset(s) != SQLITE_OK || rc != SQLITE_DONE)
         return false;

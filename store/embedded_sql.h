@@ -19,6 +19,7 @@ struct sql;
 MUST_CHECK struct sql *sql_open(const char *path, struct err *err);
 void sql_close(struct sql *sql); /* NULL is allowed */
 const char *sql_problem(struct sql *sql);
+bool sql_is_full(struct sql *sql); /* the last failure: the disk has no room */
 
 MUST_CHECK bool sql_begin(struct sql *sql);
 MUST_CHECK bool sql_commit(struct sql *sql);
@@ -39,6 +40,8 @@ MUST_CHECK bool sql_clear(struct sql *sql);
 MUST_CHECK bool sql_audit_last(struct sql *sql, uint64_t *ret_epoch); /* 0: none */
 MUST_CHECK bool sql_audit_put(struct sql *sql, uint64_t epoch, uint64_t at_us,
                               const struct store_control_set *call);
+MUST_CHECK bool sql_audit_note(struct sql *sql, uint64_t epoch, uint64_t at_us,
+                               const struct store_note *call);
 MUST_CHECK bool sql_audit_list(struct sql *sql, struct store_audit *call);
 
 #endif

@@ -15,9 +15,9 @@ enum failover_mode { FAILOVER_REMOTE = 0, FAILOVER_LOCAL };
 struct failover {
     struct redis_shared *shared;
     struct embedded *local;
-    pthread_mutex_t lock; /* what follows; taken before the file's queue */
-    enum failover_mode mode;
-    bool unpublished; /* the file may hold what Redis lacks */
+    pthread_mutex_t lock;            /* what follows; taken before the file's queue */
+    _Atomic enum failover_mode mode; /* is read without the lock, too */
+    bool unpublished;                /* the file may hold what Redis lacks */
     const void *publisher;
 };
 
@@ -52,15 +52,12 @@ struct embedded *failover_store(struct failover *f) {
 }
 
 bool failover_is_local(struct failover *f) {
-    pthread_mutex_lock(&f->lock);
-    bool local = f->mode == FAILOVER_LOCAL;
-    pthread_mutex_unlock(&f->lock);
-    return local;
+    return f->mode == FAILOVER_LOCAL;
 }
 
 bool failover_submit(struct failover *f, struct embedded_port *port, struct store_call *call) {
     bool control = call->kind == CALL_CONTROL_GET || call->kind == CALL_CONTROL_SET ||
-                   call->kind == CALL_AUDIT;
+                   call->kind == CALL_AUDIT || call->kind == CALL_NOTE;
     pthread_mutex_lock(&f->lock);
     bool local = f->mode == FAILOVER_LOCAL && !control;
     if (local)

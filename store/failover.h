@@ -28,7 +28,7 @@ MUST_CHECK struct failover *failover_new(const char *path, uint64_t remember_ms,
                                          struct redis_shared *shared, struct err *err);
 void failover_free(struct failover *f); /* after every port is freed; NULL is allowed */
 struct embedded *failover_store(struct failover *f);
-bool failover_is_local(struct failover *f);
+bool failover_is_local(struct failover *f); /* any thread, no lock */
 
 /* True: the call went to the file. */
 MUST_CHECK bool failover_submit(struct failover *f, struct embedded_port *port,

@@ -13,6 +13,7 @@ struct entry {
     struct entry *chain;         /* of its bucket */
     struct entry *older, *newer; /* of its list */
     bool ended;                  /* which list */
+    bool unsaid;                 /* the store has not said yet that it has the outcome */
     enum side side;
     uint64_t at_wall_us;
     uint64_t lease_end_us; /* monotonic, as is stick_end_us */
@@ -173,12 +174,21 @@ void known_finished(struct known *known, const struct store_finish *c) {
     if (e) {
         e->leg.state = record_state_of(c->outcome);
         e->leg.status = c->status;
+        e->unsaid = true;
         e->stick_end_us = c->sticky_ms ? clock_mono_us() + c->sticky_ms * 1000 : 0;
     }
     while (known->lists[true].count > KNOWN_ENDED_MAX) {
         entry_free(known, known->lists[true].oldest);
         known->left++;
     }
+    pthread_mutex_unlock(&known->lock);
+}
+
+void known_kept(struct known *known, const struct store_finish *c) {
+    pthread_mutex_lock(&known->lock);
+    struct entry *e = find(known, c->token.text, c->side);
+    if (e)
+        e->unsaid = false;
     pthread_mutex_unlock(&known->lock);
 }
 
@@ -207,6 +217,7 @@ struct known_copy *known_copy_new(struct slice source, struct slice id, struct s
     struct known_copy *copy = calloc(1, sizeof(*copy) + source.len + id.len + entity.len + 1);
     if (!copy)
         return NULL;
+    copy->kept = true;
     char *at = copy->text;
     copy->call.source = put_text(&at, source);
     copy->call.id = put_text(&at, id);
@@ -226,6 +237,7 @@ static struct known_copy *copy_one(const struct entry *e, uint64_t now_us) {
     c->pin = e->leg.role == ROLE_OWNER ? e->side : side_other(e->side);
     c->at_wall_us = e->at_wall_us;
     c->leg = e->leg;
+    copy->kept = !e->unsaid;
     c->lease_left_ms = ms_until(e->lease_end_us, now_us);
     c->stick_left_ms = ms_until(e->stick_end_us, now_us);
     return copy;

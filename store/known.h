@@ -3,6 +3,7 @@
 #ifndef POINTSMAN_STORE_KNOWN_H
 #define POINTSMAN_STORE_KNOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct known;
 struct known_copy { /* one leg, ready to be asserted; the slices point behind it */
     struct known_copy *next;
     struct store_assert call;
+    bool kept; /* the store has said that it has this: missing, it is lost */
     char text[];
 };
 
@@ -30,6 +32,8 @@ void known_claimed(struct known *known, const struct store_claim *call);
 void known_renewed(struct known *known, const struct store_renew *call);
 /* Before the outcome is sent: it is true whether or not the store takes it. */
 void known_finished(struct known *known, const struct store_finish *call);
+/* The store has the outcome. */
+void known_kept(struct known *known, const struct store_finish *call);
 /* The leg is another's by now. */
 void known_dropped(struct known *known, struct slice source, struct slice id, enum side side,
                    const char *token);

@@ -53,6 +53,8 @@ static void learn(void *arg, struct store_call *call) {
 static void answer(struct redis_client *c, struct store_call *call) {
     c->open--;
     learn(c, call);
+    if (call->kind == CALL_FINISH && call->result == STORE_OK)
+        known_kept(c->shared->known, (struct store_finish *)(void *)call);
     call->done(call);
 }
 
@@ -135,7 +137,8 @@ void redis_client_state(struct redis_client *c, enum redis_state state) {
     if (state == REDIS_READY) {
         c->backoff_us = REDIS_BACKOFF_MIN_US;
         c->beat_us = clock_mono_us();
-        redis_client_trouble(c, "", 0);
+        if (redis_shared_troubled(c->shared))
+            redis_greet_probe(c);
         send_waiting(c);
     } else if (state == REDIS_AWAY) {
         plan_connection(c);
@@ -196,8 +199,8 @@ static void take_call(struct redis_client *c, struct store_call *call,
         return;
     enum redis_said said = redis_reply(call, reply);
     if (said == SAID_ANSWER) {
-        if (c->state == REDIS_READY && redis_shared_troubled(c->shared))
-            redis_client_trouble(c, "", 0);
+        if (call->kind == CALL_CLAIM && redis_shared_troubled(c->shared))
+            redis_client_trouble(c, "", 0); /* other calls are taken also when claims are not */
         answer(c, call);
         return;
     }
@@ -260,6 +263,8 @@ static void beat(struct redis_client *c, uint64_t now_us) {
     c->beat_us = now_us;
     if (redis_cmd_ping(&c->shared->names, &c->link.out))
         redis_client_sent(c, redis_take_ping, NULL);
+    if (redis_shared_troubled(c->shared))
+        redis_greet_probe(c);
 }
 
 /* What waits for Redis goes to the local store; mode and percentage are not for one instance to

@@ -76,8 +76,9 @@ struct redis_client {
     bool said_why;       /* the problem is noted better than the link can say it */
     bool ending;
     struct timer tick;
-    struct known_copy *put_back;      /* all of them … */
-    struct known_copy *put_back_next; /* … and what is not yet sent */
+    struct known_copy *put_back;       /* all of them … */
+    struct known_copy *put_back_next;  /* … what is not yet sent */
+    struct known_copy *put_back_asked; /* … and what the next answer is to */
     unsigned put_back_flying;
     uint64_t put_back_written;
     uint64_t put_back_refused; /* another token has the leg: both may have run */
@@ -100,6 +101,8 @@ void redis_client_trouble(struct redis_client *c, const char *text, size_t len);
  * READY. */
 void redis_greet(struct redis_client *c);
 void redis_greet_again(struct redis_client *c);
+/* READY, but there is a problem: a write that is taken ends it. */
+void redis_greet_probe(struct redis_client *c);
 /* False: an error, and the connection ends with it. */
 bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply);
 /* After the greeting: what is known is put where it is missing. */

@@ -203,6 +203,13 @@ static void look(struct build *b, const struct store_look *c) {
     }
 }
 
+/* The same for each repetition of this call, and for no other. */
+static void word_of_call(struct build *b, const struct store_call *call) {
+    b->ok = b->ok && buf_printf(b->scratch, "%s-%llx-%p", b->names->instance,
+                                (unsigned long long)call->deadline_us, (const void *)call);
+    from_scratch(&b->w, b->scratch, &b->mark);
+}
+
 static void control_set(struct build *b, const struct store_control_set *c) {
     char *percentage = b->w.digits[WORDS_MAX - 1];
     begin(b, "control_set", "4");
@@ -220,23 +227,37 @@ static void control_set(struct build *b, const struct store_control_set *c) {
     put(&b->w, c->actor);
     put(&b->w, c->reason);
     put(&b->w, c->evidence);
-    /* The same for each repetition of this call, and for no other. */
-    b->ok = b->ok && buf_printf(b->scratch, "%s-%llx-%p", b->names->instance,
-                                (unsigned long long)c->call.deadline_us, (const void *)c);
-    from_scratch(&b->w, b->scratch, &b->mark);
+    word_of_call(b, &c->call);
+}
+
+static void note(struct build *b, const struct store_note *c) {
+    begin(b, "note", "2");
+    own_key(b, CONTROL_GOOD_KEY);
+    own_key(b, "audit");
+    put(&b->w, c->actor);
+    put(&b->w, c->action);
+    put(&b->w, c->reason);
+    put(&b->w, c->evidence);
+    word_of_call(b, &c->call);
 }
 
 static void audit(struct build *b, const struct store_audit *c) {
-    put(&b->w, slice_of("XREVRANGE"));
+    if (c->changes)
+        begin(b, "changes", "1");
+    else
+        put(&b->w, slice_of("XREVRANGE"));
     own_key(b, "audit");
-    if (c->before) {
-        b->ok = b->ok && buf_printf(b->scratch, "(%llu-0", (unsigned long long)c->before);
+    if (c->before || c->before_nth) {
+        b->ok = b->ok && buf_printf(b->scratch, "(%llu-%llu", (unsigned long long)c->before,
+                                    (unsigned long long)c->before_nth);
         from_scratch(&b->w, b->scratch, &b->mark);
     } else {
         put(&b->w, slice_of("+"));
     }
-    put(&b->w, slice_of("-"));
-    put(&b->w, slice_of("COUNT"));
+    if (!c->changes) {
+        put(&b->w, slice_of("-"));
+        put(&b->w, slice_of("COUNT"));
+    }
     put_u64(&b->w, c->limit < AUDIT_PAGE ? c->limit : AUDIT_PAGE);
 }
 
@@ -274,6 +295,9 @@ static void build_call(struct build *b, const char *incarnation, const struct st
         return;
     case CALL_AUDIT:
         audit(b, c);
+        return;
+    case CALL_NOTE:
+        note(b, c);
         return;
     case CALL_ASSERT:
         put_back(b, c);

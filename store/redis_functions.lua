@@ -413,7 +413,7 @@ local function control_set(keys, args)
   local at = args[1] + 0
   if epoch_of(keys[3]) + 0 ~= at then
     -- Perhaps it was this very call, and its answer was lost.
-    for _, entry in ipairs(redis.call('XRANGE', keys[4], ('%d-1'):format(at), '+', 'COUNT', 1)) do
+    for _, entry in ipairs(redis.call('XRANGE', keys[4], ('%d-0'):format(at + 1), '+', 'COUNT', 1)) do
       if entry[2][2] == args[10] then return string.match(entry[1], '^%d+') end
     end
     return 'S'
@@ -432,6 +432,34 @@ local function control_set(keys, args)
   return epoch
 end
 
+-- KEYS good, audit. ARGV actor, action, reason, evidence, a word of this call. Notes of an epoch stand behind
+-- the change that began it: <epoch>-1, <epoch>-2 …
+local function note(keys, args)
+  local epoch, nth = epoch_of(keys[1]) + 0, 0
+  for i, entry in ipairs(redis.call('XREVRANGE', keys[2], '+', '-', 'COUNT', 32)) do
+    if entry[2][2] == args[5] then return 'K' end -- its answer was lost
+    local e, n = string.match(entry[1], '^(%d+)-(%d+)')
+    if i == 1 and e + 0 >= epoch then epoch, nth = e + 0, n + 0 end
+  end
+  redis.call('XADD', keys[2], 'MAXLEN', '~', 100000, ('%d-%d'):format(epoch, nth + 1), 'call', args[5],
+       'at', ('%d'):format(clock()), 'actor', args[1], 'action', args[2], 'reason', args[3], 'evidence', args[4])
+  return 'K'
+end
+
+-- KEYS audit. ARGV the end to read back from, how many. What XREVRANGE says, without notes.
+local function changes(keys, args)
+  local list, from, want = {}, args[1], args[2] + 0
+  for _ = 1, 20 do
+    local page = redis.call('XREVRANGE', keys[1], from, '-', 'COUNT', 500)
+    for _, entry in ipairs(page) do
+      if #list < want and string.match(entry[1], '-0$') then list[#list + 1] = entry end
+    end
+    if #list == want or #page < 500 then break end
+    from = '(' .. page[#page][1]
+  end
+  return list
+end
+
 local function register(name, callback, flags)
   redis.register_function{function_name = 'pointsman_' .. name .. '_' .. VERSION, callback = callback, flags = flags}
 end
@@ -445,3 +473,5 @@ register('assert', put_back, {'allow-oom'})
 register('incarnation', incarnation, {'allow-oom'})
 register('control_get', control_get, {'no-writes'})
 register('control_set', control_set, {'allow-oom'})
+register('note', note, {'allow-oom'})
+register('changes', changes, {'no-writes'})

@@ -9,7 +9,7 @@
 #include "control_text.h"
 #include "redis_client_int.h"
 
-static redis_take take_greeting, take_memory, take_loaded, take_incarnation;
+static redis_take take_greeting, take_probe, take_memory, take_loaded, take_incarnation;
 
 static void ask(struct redis_client *c, redis_take *take, bool built) {
     if (!built) {
@@ -35,12 +35,21 @@ bool redis_greet_accepted(struct redis_client *c, const struct redisReply *reply
 
 /* Where this process can go on alone, a Redis that takes no writes is none: out of memory, a
  * replica. */
-static void ask_for_a_write(struct redis_client *c) {
+static void ask_for_a_write(struct redis_client *c, redis_take *take) {
     char key[sizeof(c->shared->names.prefix) + 16];
     snprintf(key, sizeof(key), "%sprobe", c->shared->names.prefix);
     const struct slice words[] = {slice_of("SET"), slice_of(key), slice_of("1"), slice_of("PX"),
                                   slice_of("1000")};
-    say(c, take_greeting, words, ARRAY_LEN(words));
+    say(c, take, words, ARRAY_LEN(words));
+}
+
+void redis_greet_probe(struct redis_client *c) {
+    ask_for_a_write(c, take_probe);
+}
+
+static void ask_incarnation(struct redis_client *c) {
+    ask(c, take_incarnation,
+        redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
 }
 
 /* All of these are sent at once: their answers carry nothing but a refusal. */
@@ -63,21 +72,30 @@ void redis_greet(struct redis_client *c) {
     const struct slice info[] = {slice_of("INFO"), slice_of("memory")};
     say(c, take_memory, info, 2);
     if (s->failover)
-        ask_for_a_write(c);
-    ask(c, take_loaded, redis_cmd_load(&s->names, &c->link.out));
+        ask_for_a_write(c, take_greeting);
+    ask_incarnation(c);
 }
 
 void redis_greet_again(struct redis_client *c) {
     if (c->state != REDIS_READY)
         return;
     redis_client_state(c, REDIS_GREETING);
-    ask(c, take_loaded, redis_cmd_load(&c->shared->names, &c->link.out));
+    ask_incarnation(c);
 }
 
 static void take_greeting(struct redis_client *c, struct store_call *call,
                           const struct redisReply *reply) {
     (void)call;
     redis_greet_accepted(c, reply);
+}
+
+static void take_probe(struct redis_client *c, struct store_call *call,
+                       const struct redisReply *reply) {
+    (void)call;
+    if (reply->type == REDIS_REPLY_ERROR && redis_error_kind(reply) == SAID_LATER && !c->port)
+        redis_client_trouble(c, reply->str, reply->len);
+    else if (redis_greet_accepted(c, reply) && c->state == REDIS_READY)
+        redis_client_trouble(c, "", 0);
 }
 
 /* Evicted records would be claimed again. Not fatal: memory may never fill. */
@@ -100,13 +118,17 @@ static void take_loaded(struct redis_client *c, struct store_call *call,
     bool there = reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "already exists");
     if (!there && !redis_greet_accepted(c, reply))
         return;
-    ask(c, take_incarnation,
-        redis_cmd_incarnation(&c->shared->names, token_new().text, &c->link.out));
+    ask_incarnation(c);
 }
 
+/* A Redis without memory loads no functions, but runs those that end what it holds. */
 static void take_incarnation(struct redis_client *c, struct store_call *call,
                              const struct redisReply *reply) {
     (void)call;
+    if (redis_error_kind(reply) == SAID_UNLOADED) {
+        ask(c, take_loaded, redis_cmd_load(&c->shared->names, &c->link.out));
+        return;
+    }
     if (!redis_greet_accepted(c, reply))
         return;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||

@@ -12,6 +12,7 @@ static void end_list(struct redis_client *c) {
     known_copy_free(c->put_back);
     c->put_back = NULL;
     c->put_back_next = NULL;
+    c->put_back_asked = NULL;
     c->put_back_flying = 0;
     c->put_back_written = 0;
     c->put_back_refused = 0;
@@ -48,6 +49,7 @@ static void page_ready(struct store_call *call) {
     }
     c->put_back = list;
     c->put_back_next = list;
+    c->put_back_asked = list;
     put_back_more(c);
 }
 
@@ -105,8 +107,9 @@ static void take_put_back(struct redis_client *c, struct store_call *call,
         return;
     c->put_back_flying--;
     bool words = reply->type == REDIS_REPLY_STRING;
-    c->put_back_written += words && strcmp(reply->str, "K 1") == 0;
+    c->put_back_written += words && c->put_back_asked->kept && strcmp(reply->str, "K 1") == 0;
     c->put_back_refused += words && strcmp(reply->str, "S") == 0;
+    c->put_back_asked = c->put_back_asked->next;
     put_back_more(c);
 }
 
@@ -120,6 +123,7 @@ void redis_put_back(struct redis_client *c) {
     if (strstr(c->incarnation, " restarted"))
         c->put_back_left = 0;
     c->put_back_next = c->put_back;
+    c->put_back_asked = c->put_back;
     put_back_more(c);
 }
 

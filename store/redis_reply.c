@@ -184,13 +184,15 @@ static void read_field(struct audit_entry *e, struct slice name, struct slice va
         e->mode = control_mode_of(value);
     else if (slice_is(name, "actor"))
         control_copy(value, e->actor, sizeof(e->actor));
+    else if (slice_is(name, "action"))
+        control_copy(value, e->action, sizeof(e->action));
     else if (slice_is(name, "reason"))
         control_copy(value, e->reason, sizeof(e->reason));
     else if (slice_is(name, "evidence"))
         control_copy(value, e->evidence, sizeof(e->evidence));
 }
 
-/* [["<epoch>-0", [name, value, …]], …] */
+/* [["<epoch>-<nth>", [name, value, …]], …] */
 static enum redis_said audit(struct store_audit *c, const struct redisReply *reply) {
     if (reply->type != REDIS_REPLY_ARRAY)
         return SAID_NONSENSE;
@@ -204,7 +206,8 @@ static enum redis_said audit(struct store_audit *c, const struct redisReply *rep
         const char *dash = id.len ? memchr(id.ptr, '-', id.len) : NULL;
         struct audit_entry *e = &c->ret_entries[c->ret_count];
         *e = (struct audit_entry){.epoch = 0};
-        if (!dash || !slice_to_u64(slice(id.ptr, (size_t)(dash - id.ptr)), &e->epoch))
+        if (!dash || !slice_to_u64(slice(id.ptr, (size_t)(dash - id.ptr)), &e->epoch) ||
+            !slice_to_u64(slice(dash + 1, (size_t)(id.ptr + id.len - dash) - 1), &e->nth))
             return SAID_NONSENSE;
         const struct redisReply *fields = row->element[1];
         for (size_t f = 0; f + 1 < fields->elements; f += 2)
@@ -226,6 +229,7 @@ enum redis_said redis_reply(struct store_call *call, const struct redisReply *re
     case CALL_FINISH:
     case CALL_RELEASE:
     case CALL_SETTLE:
+    case CALL_NOTE:
     case CALL_ASSERT:
         return read_answer(reply, &a) ? simple(call, &a) : SAID_NONSENSE;
     case CALL_LOOK:

@@ -65,6 +65,11 @@ void redis_shared_free(struct redis_shared *s) {
     free(s);
 }
 
+bool redis_shared_is_up(const struct redis_shared *s) {
+    return atomic_load_explicit(&s->ready, memory_order_relaxed) > 0 && !redis_shared_troubled(s) &&
+           clock_mono_us() >= atomic_load_explicit(&s->hold_end_us, memory_order_relaxed);
+}
+
 void redis_shared_state(struct redis_shared *s, struct store_state *ret) {
     uint64_t now_us = clock_mono_us();
     ret->local = s->failover && failover_is_local(s->failover);

@@ -25,22 +25,24 @@ struct redis_shared {
     char *password;
     uint32_t db;
     struct failover *failover;               /* when_down: local; else NULL */
-    pthread_mutex_t lock;                    /* what follows */
+    pthread_mutex_t lock;                    /* what follows; atomics are read without it */
     char incarnation[REDIS_INCARNATION_MAX]; /* the last that any client saw; empty: none yet */
     char put_back[REDIS_INCARNATION_MAX];    /* the incarnation that has what is known */
-    unsigned ready;                          /* clients whose connection is */
+    _Atomic unsigned ready;                  /* clients whose connection is */
     uint64_t away_since_us;                  /* monotonic: when the last of them left */
-    uint64_t hold_end_us;                    /* monotonic: claims are held until then */
+    _Atomic uint64_t hold_end_us;            /* monotonic: claims are held until then */
     uint64_t forgot;
     uint64_t lost;
     uint64_t published;
     bool warned;
     char problem[160];
-    _Atomic bool troubled; /* there is a problem; read without the lock */
+    _Atomic bool troubled; /* there is a problem */
 };
 
 MUST_CHECK struct redis_shared *redis_shared_new(const struct conf *conf, struct err *err);
 void redis_shared_free(struct redis_shared *s); /* NULL is allowed */
+/* Whether a claim has a chance in Redis; no lock. */
+bool redis_shared_is_up(const struct redis_shared *s);
 void redis_shared_state(struct redis_shared *s, struct store_state *ret);
 
 /* How long no client has been ready; 0: one is. */

@@ -75,6 +75,14 @@ void store_close(struct store *store) {
     free(store);
 }
 
+bool store_is_up(const struct store *store) {
+    if (!store->redis)
+        return embedded_is_up(store->embedded);
+    struct failover *f = store->redis->failover;
+    return f && failover_is_local(f) ? embedded_is_up(failover_store(f))
+                                     : redis_shared_is_up(store->redis);
+}
+
 void store_state(struct store *store, struct store_state *ret) {
     *ret = (struct store_state){.up = false};
     if (store->redis)
@@ -201,6 +209,10 @@ void store_control_get(struct store_client *client, struct store_control_get *ca
 
 void store_control_set(struct store_client *client, struct store_control_set *call) {
     submit(client, &call->call, CALL_CONTROL_SET);
+}
+
+void store_note(struct store_client *client, struct store_note *call) {
+    submit(client, &call->call, CALL_NOTE);
 }
 
 void store_audit(struct store_client *client, struct store_audit *call) {

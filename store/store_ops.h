@@ -20,6 +20,7 @@ enum call_kind {
     CALL_CONTROL_GET,
     CALL_CONTROL_SET,
     CALL_AUDIT,
+    CALL_NOTE,
     CALL_ASSERT,
     CALL_EXPORT, /* these two of the embedded store only: embedded_export.h */
     CALL_CLEAR,

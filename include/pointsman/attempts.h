@@ -1,7 +1,6 @@
 /* The attempt log: a small memory-mapped file per worker that says which legs are claimed, sent or
- * answered right now. No system call per event; survives kill -9 of the process (not a power cut:
- * claims in the store then run out into doubt). The next boot settles what it finds. Layer: store.
- */
+ * answered right now. No system call per event; survives kill -9 of the process. The next boot
+ * settles what it finds; after a power cut, "not sent" is no longer believed. Layer: store. */
 #ifndef POINTSMAN_ATTEMPTS_H
 #define POINTSMAN_ATTEMPTS_H
 
@@ -53,8 +52,9 @@ void attempts_free(struct attempts *a,
 
 /* Boot, before any log is opened: sets the logs of ended runs aside and reads every slot in use of
  * them, whatever number of workers wrote them, also of earlier boots that could not settle all; a
- * damaged slot or file is counted in *ret_damaged and skipped. False: the directory can not be
- * read. */
+ * damaged slot or file is counted in *ret_damaged and skipped. What was CLAIMED under another boot
+ * of the kernel, or one that is not known (logs of earlier releases), comes as SENT: the pages may
+ * not have reached the disk. False: the directory can not be read. */
 MUST_CHECK bool attempts_recover(const char *directory,
                                  void (*found)(const struct attempt *slot, void *arg), void *arg,
                                  unsigned *ret_damaged, struct err *err);

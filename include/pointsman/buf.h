@@ -64,5 +64,7 @@ MUST_CHECK static inline bool buf_puts(struct buf *b, const char *text) {
 }
 MUST_CHECK bool buf_printf(struct buf *b, const char *format, ...) PRINTF_LIKE(2, 3);
 MUST_CHECK bool buf_put_u64(struct buf *b, uint64_t value);
+/* Everything but unreserved characters (RFC 3986 §2.3) as %XX. */
+MUST_CHECK bool buf_put_escaped(struct buf *b, struct slice text);
 
 #endif

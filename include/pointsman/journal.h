@@ -60,10 +60,10 @@ extern const char *const row_reason_names[ROW_REASONS];
 enum journal_result {
     JOURNAL_OK = 0,
     JOURNAL_EXISTS, /* put: the event is on disk already: ret_state; nothing but a parked row's
-                       payload was written */
+                       payload was written. turn: new_id is */
     JOURNAL_STALE,  /* move: another changed the row since; turn: another state, or in hand */
     JOURNAL_ABSENT, /* no such row */
-    JOURNAL_FULL,   /* put: max_bytes reached, or the disk is full; nothing was written */
+    JOURNAL_FULL, /* put, TURN_COPY: max_bytes reached, or the disk is full; nothing was written */
     JOURNAL_FAILED, /* the disk failed; nothing can be said of the row until the next start */
     JOURNAL_RESULTS
 };
@@ -83,12 +83,12 @@ struct journal_call { /* first member of every call */
  * on disk: a damaged file is set aside as journal-damaged-<n>.db and what can be read of it is
  * taken over. Rows that are SENDING stay so until journal_sending lists them. */
 MUST_CHECK struct journal *journal_open(const struct conf *conf, struct err *err);
-void journal_close(struct journal *journal); /* after every client is freed */
+void journal_close(struct journal *journal); /* after every client is freed; NULL is allowed */
 /* keep and max_bytes may change with a reload; any thread. */
 void journal_reload(struct journal *journal, const struct conf *conf);
 MUST_CHECK struct journal_client *journal_client_new(struct journal *journal, struct loop *loop);
 /* Open calls are answered JOURNAL_FAILED first. */
-void journal_client_free(struct journal_client *client);
+void journal_client_free(struct journal_client *client); /* NULL is allowed */
 
 /* For status, readiness, metrics; any thread. Counted before journal_open returns. */
 struct journal_state {
@@ -132,8 +132,9 @@ struct journal_mark {
 
 /* Puts an event on disk. `mine`: the caller holds, or just held, the event's claim: whatever row
  * is there is replaced. Otherwise a row QUEUED or SENDING stays as it is (EXISTS), a PARKED one
- * gets this payload (EXISTS), DEAD and DONE are replaced. A replaced row keeps its place in line
- * and its `tries` where the mark's are lower. */
+ * gets this payload (EXISTS), DEAD and DONE are replaced. A replaced row that was not over keeps
+ * its number, its place in line, and its `tries` where the mark's are lower; for one that was DEAD
+ * or DONE all begins anew. */
 struct journal_put {
     struct journal_call call;
     struct journal_event event;
@@ -144,20 +145,21 @@ struct journal_put {
 
     uint64_t ret_seq, ret_ver; /* OK */
     enum row_state ret_state;  /* EXISTS: of the row that is there */
-    bool ret_first;            /* OK: nothing ordered is QUEUED or SENDING before it; if not, it is
-                                  not in hand: it is taken in its turn */
+    bool ret_first;            /* OK: nothing ordered is QUEUED or SENDING before it; if not, a
+                                  QUEUED row is not in hand: it is taken in its turn */
 };
 void journal_put(struct journal_client *client, struct journal_put *call);
 
 /* Changes a row the caller holds. `keep_hand`: it stays in hand (QUEUED and SENDING only), else it
- * leaves it. Also fits on a full disk. `gone`: the row is removed whatever the mark says. */
+ * leaves it. Also fits on a full disk. `gone`: the row is removed whatever the mark says. One that
+ * FAILED may be repeated as it was: OK if it is on disk, or goes there now. */
 struct journal_move {
     struct journal_call call;
     uint64_t seq, ver;
     struct journal_mark mark;
     bool keep_hand;
     bool gone;
-    uint64_t ret_ver;
+    uint64_t ret_ver; /* OK, and the row is there still */
 };
 void journal_move(struct journal_client *client, struct journal_move *call);
 
@@ -173,9 +175,11 @@ struct journal_row {
 };
 void journal_row_free(struct journal_row *row); /* one, not the list */
 
-/* Takes due rows, those never tried first, each in the order of its line; ordered ones only when
- * first. Stays open until there is at least one, the client is nudged (then there may be none), or
- * freed. One at a time per client. */
+/* Takes due rows, those never tried first, then by due time; ordered ones only when first. Given
+ * are at most 256 rows and about 8 MiB of bodies, and no more than a fair share where other clients
+ * have open takes too. A row whose payload is damaged becomes DEAD instead. Stays open until there
+ * is at least one, the client is nudged (then there may be none), or freed. One at a time per
+ * client. */
 struct journal_take {
     struct journal_call call;
     bool sides[SIDES]; /* rows of this side are wanted; those of SIDE_NONE always */

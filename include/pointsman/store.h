@@ -240,20 +240,24 @@ void store_control_set(struct store_client *client, struct store_control_set *ca
 
 struct audit_entry {
     uint64_t epoch;
+    uint64_t nth; /* 0: the change that began the epoch; from 1: what was noted under it */
     uint64_t at_wall_us;
     enum mode from_mode, mode;
     uint32_t from_ppm, ppm;
     char actor[64];
     char reason[513];
     char evidence[2049];
-    char action[64]; /* empty: mode or percentage changed; else what was done: "dead replay" … */
+    char action[64]; /* empty: mode or percentage changed; else what was done: "dead replay" …, and
+                        modes and ppm mean nothing */
 };
 #define AUDIT_PAGE 100
-/* The newest first, at most `limit` (≤ AUDIT_PAGE), with epochs below `before` (0: from the
- * newest). */
+/* The newest first, at most `limit` (≤ AUDIT_PAGE), that are older than (before, before_nth); both
+ * 0: from the newest. A page goes on where the last entry's epoch and nth say. */
 struct store_audit {
     struct store_call call;
     uint64_t before;
+    uint64_t before_nth;
+    bool changes; /* those of mode or percentage only; at most the newest 10000 entries are read */
     uint32_t limit;
     struct audit_entry *ret_entries; /* the caller's room for `limit` */
     uint32_t ret_count;

@@ -36,6 +36,32 @@ withBothStores('mode, rollout and rollback steer, status and audit tell', async 
   JSON.parse((await expectCli(pm, 0, 'audit', '--json')).stdout);
 });
 
+scenario('the audit shows what was done beside the changes, page by page', async (world) => {
+  const { pm, redis } = await world.system({ store: 'redis' });
+  await expectCli(pm, 0, 'mode', 'gradual', '--percentage', '25', '--reason', 'go', '--force');
+  await pm.seesMode('gradual', 25);
+  const { epoch } = await pm.status();
+  for (const nth of [1, 2]) {
+    await redis.call('XADD', 'pointsman:audit', `${epoch}-${nth}`, 'at', '1700000000000000', 'actor', 'cli',
+      'action', 'dead replay', 'reason', `note ${nth}`, 'evidence', '');
+  }
+  const seen = [];
+  for (let before = 0; before !== null;) {
+    const { json } = await pm.admin('GET', `/v1/audit?limit=1&before=${before}`);
+    seen.push(...json.audit);
+    before = json.next_before;
+  }
+  assert.deepEqual(seen.slice(0, 3).map(({ epoch: of, reason }) => [of, reason]),
+    [[epoch, 'note 2'], [epoch, 'note 1'], [epoch, 'go']]);
+  assert.equal(seen[0].action, 'dead replay');
+  assert.ok(!('to' in seen[0]) && !('action' in seen[2]));
+  assert.equal(seen[2].to, 'gradual');
+  assert.match((await expectCli(pm, 0, 'audit', '--before', `${epoch}-2`)).stdout, /cli +dead replay +note 1\n/);
+  await expectCli(pm, 2, 'audit', '--before', 'yesterday');
+  assert.equal((await pm.admin('GET', '/v1/audit?before=1-')).status, 400);
+  assert.ok((await pm.status()).transitions.every(({ to }) => to), 'transitions are changes');
+});
+
 scenario('gradual needs a percentage if it is 0', async (world) => {
   const { pm } = await world.system({
     config: { backends: { new: { health: { path: '/healthz', interval: '50ms' } } } },

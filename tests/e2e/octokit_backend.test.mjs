@@ -4,8 +4,10 @@ import assert from 'node:assert/strict';
 import { createNodeMiddleware, Webhooks } from '@octokit/webhooks';
 import { corpus } from './harness/corpus.mjs';
 import { again, delivery, entityOf, issue, PATH, SECRET, sideAt } from './harness/github.mjs';
-import { scenario, withBothStores } from './harness/scenario.mjs';
+import { scenario, withBothStores, usually } from './harness/scenario.mjs';
 import { each } from './harness/wait.mjs';
+
+usually({ on_failure: 'answer' });
 
 /** A backend whose requests are handled by @octokit/webhooks; `seen` is what its handlers were given. */
 async function octokit(world, { secret = SECRET, onAny = () => {} } = {}) {

@@ -3,8 +3,10 @@
 import assert from 'node:assert/strict';
 import { again, delivery, issue } from './harness/github.mjs';
 import { DeafBackend } from './harness/deaf.mjs';
-import { scenario, withBothStores } from './harness/scenario.mjs';
+import { scenario, withBothStores, usually } from './harness/scenario.mjs';
 import { each, SLOW, until } from './harness/wait.mjs';
+
+usually({ on_failure: 'answer' });
 
 const opened = (number, options) => delivery('issues', issue(number, options));
 

@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { again, delivery, issue } from './harness/github.mjs';
-import { scenario, withBothStores } from './harness/scenario.mjs';
+import { scenario, withBothStores, usually } from './harness/scenario.mjs';
 import { SLOW, stays } from './harness/wait.mjs';
+
+usually({ on_failure: 'answer' });
 
 const opened = (number, options) => delivery('issues', issue(number, options));
 

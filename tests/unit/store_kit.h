@@ -4,6 +4,7 @@
 #define POINTSMAN_TESTS_STORE_KIT_H
 
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -33,6 +34,7 @@ struct kit {
     char directory[64];
     char socket[96];
     pid_t redis;
+    const char *redis_args[8]; /* more of them, for the next start */
     enum store_kind kind;
     enum when_down when_down;
     struct loop *loop;
@@ -56,15 +58,15 @@ static inline redisContext *kit_connect(const struct kit *kit) {
     return c;
 }
 
-/* Reads what Redis says until it listens; fails after ten seconds. */
-static inline void kit_redis_await(int fd) {
+/* Reads what Redis says until it says this; fails after ten seconds. */
+static inline void kit_redis_await(int fd, const char *text) {
     char said[16384];
     size_t len = 0;
     struct pollfd can_read = {.fd = fd, .events = POLLIN};
     said[0] = '\0';
-    while (!strstr(said, "ready to accept connections")) {
+    while (!strstr(said, text)) {
         if (poll(&can_read, 1, 10000) != 1)
-            fail_msg("redis-server does not listen: %s", said);
+            fail_msg("redis-server does not say \"%s\": %s", text, said);
         ssize_t n = read(fd, said + len, sizeof(said) - 1 - len);
         if (n <= 0)
             fail_msg("redis-server ended: %s", said);
@@ -73,7 +75,11 @@ static inline void kit_redis_await(int fd) {
     }
 }
 
-static inline void kit_redis_start(struct kit *kit) {
+static inline void kit_redis_start_until(struct kit *kit, const char *text) {
+    const char *args[24] = {"redis-server", "--port", "0",     "--unixsocket", kit->socket,
+                            "--save",       "",       "--dir", kit->directory};
+    for (size_t i = 0, n = 9; i < 8 && kit->redis_args[i]; i++)
+        args[n++] = kit->redis_args[i];
     int says[2];
     assert_int_equal(pipe2(says, O_CLOEXEC), 0);
     kit->redis = fork();
@@ -82,13 +88,16 @@ static inline void kit_redis_start(struct kit *kit) {
         /* A test that fails half-way must not leave it behind. */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || dup2(says[1], STDOUT_FILENO) < 0)
             _exit(126);
-        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", kit->socket, "--save",
-               "", "--dir", kit->directory, (char *)NULL);
+        execvp("redis-server", (char **)args);
         _exit(127);
     }
     close(says[1]);
-    kit_redis_await(says[0]);
+    kit_redis_await(says[0], text);
     close(says[0]); /* Redis ignores SIGPIPE: what it says later is dropped */
+}
+
+static inline void kit_redis_start(struct kit *kit) {
+    kit_redis_start_until(kit, "ready to accept connections");
 }
 
 static inline void kit_redis_stop(struct kit *kit) {
@@ -147,16 +156,16 @@ static inline void kit_close(struct kit *kit) {
     kit->client = NULL;
 }
 
+static inline int kit_remove_one(const char *path, const struct stat *st, int kind,
+                                 struct FTW *ftw) {
+    (void)st;
+    (void)kind;
+    (void)ftw;
+    return remove(path);
+}
+
 static inline void kit_remove(struct kit *kit) {
-    static const char *const names[] = {"store.db", "store.db-wal", "store.db-shm",
-                                        "local.db", "local.db-wal", "local.db-shm",
-                                        "lock",     "redis.sock",   "dump.rdb"};
-    char path[128];
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        snprintf(path, sizeof(path), "%.63s/%s", kit->directory, names[i]);
-        unlink(path);
-    }
-    rmdir(kit->directory);
+    nftw(kit->directory, kit_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- calls that wait ---- */

@@ -189,6 +189,54 @@ static void what_is_damaged_is_counted_and_skipped(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
+#define BOOT_AT 16 /* in the header, after magic, slot size and slots */
+
+static void leave_one_of_each(unsigned worker) {
+    struct token token = token_new();
+    struct attempts *a = open_log(worker, 8);
+    assert_non_null(claim(a, "claimed", &token));
+    attempts_sent(claim(a, "sent", &token));
+    attempts_answered(claim(a, "answered", &token), OUTCOME_DONE, 200);
+    attempts_close(a);
+}
+
+static void what_was_claimed_before_the_machine_went_down_may_have_been_sent(void **state) {
+    (void)state;
+    leave_one_of_each(0);
+    struct seen seen = recover(0);
+    assert_int_equal(seen.of_state[ATTEMPT_CLAIMED], 1);
+    struct err err;
+    assert_true(attempts_discard(directory, &err));
+    leave_one_of_each(0);
+    write_at("attempts-0", BOOT_AT, "00000000", 8);
+    seen = recover(0);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.of_state[ATTEMPT_CLAIMED], 0);
+    assert_int_equal(seen.of_state[ATTEMPT_SENT], 2);
+    assert_int_equal(seen.of_state[ATTEMPT_ANSWERED], 1);
+}
+
+static void a_log_of_the_release_before_is_read(void **state) {
+    (void)state;
+    char path[96], *bytes = calloc(1, 65536);
+    leave_one_of_each(2);
+    snprintf(path, sizeof(path), "%s/attempts-2", directory);
+    int fd = open(path, O_RDONLY);
+    ssize_t len = read(fd, bytes, 65536);
+    close(fd);
+    assert_int_equal(unlink(path), 0);
+    size_t slots_len = 8 * sizeof(struct attempt), header_len = (size_t)len - slots_len;
+    write_at("attempts-2", 0, "pmattmp1", 8);
+    write_at("attempts-2", 8, bytes + 8, 8);
+    write_at("attempts-2", 16, bytes + header_len, slots_len);
+    free(bytes);
+    struct seen seen = recover(0);
+    assert_int_equal(seen.count, 3);
+    assert_int_equal(seen.of_state[ATTEMPT_SENT], 2);
+    assert_int_equal(seen.of_state[ATTEMPT_ANSWERED], 1);
+    assert_string_equal(seen.last.source, "github");
+}
+
 static void what_was_not_settled_is_found_again_beside_what_is_new(void **state) {
     (void)state;
     struct token token = token_new();
@@ -224,6 +272,8 @@ int main(void) {
         CASE(a_clean_end_leaves_no_file_and_an_open_attempt_leaves_one),
         CASE(a_killed_process_leaves_its_attempts),
         CASE(what_is_damaged_is_counted_and_skipped),
+        CASE(what_was_claimed_before_the_machine_went_down_may_have_been_sent),
+        CASE(a_log_of_the_release_before_is_read),
         CASE(what_was_not_settled_is_found_again_beside_what_is_new),
         CASE(a_missing_directory_is_an_error_that_names_it),
     };

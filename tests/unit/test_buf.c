@@ -124,6 +124,16 @@ static void any_order_of_writing_and_reading_keeps_the_stream(void **state) {
     buf_free(&b);
 }
 
+static void what_is_escaped_survives_a_url(void **state) {
+    (void)state;
+    struct buf b;
+    buf_init(&b, 64);
+    assert_true(buf_put_escaped(&b, slice("aZ9-._~ /#%+&=\"\xc3\xa9\0", 18)));
+    assert_true(slice_is(buf_slice(&b), "aZ9-._~%20%2F%23%25%2B%26%3D%22%C3%A9%00"));
+    assert_false(buf_put_escaped(&b, slice_of("////////////////////")));
+    buf_free(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unused_buffer_is_empty_and_owns_nothing),
@@ -132,6 +142,7 @@ int main(void) {
         cmocka_unit_test(printed_text_may_fill_the_buffer_to_the_last_byte),
         cmocka_unit_test(reserved_room_is_written_in_place),
         cmocka_unit_test(any_order_of_writing_and_reading_keeps_the_stream),
+        cmocka_unit_test(what_is_escaped_survives_a_url),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../cli/command.h"
@@ -23,15 +24,21 @@ const struct command commands[] = {
      "for the test",
      run,
      {{"percentage", "P", "", 'p'}, {"force", NULL, "", 0}, {"config", "FILE", "", 'c'}}},
+    {"dead drop", "ID...", 1, "for the test", run, {{"source", "NAME", "", 0}}},
 };
 const unsigned command_count = ARRAY_LEN(commands);
 
-static bool parse(const char *const *words, struct args *ret, struct err *err) {
-    char *argv[8];
+static bool parse_as(const struct command *command, const char *const *words, struct args *ret,
+                     struct err *err) {
+    static char *argv[8]; /* where the words stay */
     int argc = 0;
     for (; words[argc]; argc++)
         argv[argc] = (char *)words[argc];
-    return args_parse(&commands[0], argc, argv, ret, err);
+    return args_parse(command, argc, argv, ret, err);
+}
+
+static bool parse(const char *const *words, struct args *ret, struct err *err) {
+    return parse_as(&commands[0], words, ret, err);
 }
 
 static void options_and_words_may_stand_in_any_order(void **state) {
@@ -90,6 +97,36 @@ static void values_may_begin_with_a_dash_and_a_dash_alone_is_a_word(void **state
     assert_string_equal(args_get(&args, "percentage"), "-1");
 }
 
+static void a_list_of_words_may_be_as_long_as_it_likes(void **state) {
+    (void)state;
+    static const char *const line[] = {"a", "--source", "s", "b", "--", "--c", NULL};
+    static const char *const none[] = {"--source", "s", NULL};
+    struct args args;
+    struct err err = {""};
+    assert_true(parse_as(&commands[1], line, &args, &err));
+    assert_int_equal(args.word_count, 3);
+    assert_string_equal(args.words[0], "a");
+    assert_string_equal(args.words[1], "b");
+    assert_string_equal(args.words[2], "--c");
+    assert_string_equal(args_get(&args, "source"), "s");
+    assert_false(parse_as(&commands[1], none, &args, &err));
+    assert_string_equal(err.text, "ID... is missing");
+}
+
+static void commands_of_two_words_are_told_by_the_first(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    assert_true(usage_print_group("dead", out));
+    assert_false(usage_print_group("dea", out));
+    assert_false(usage_print_group("mode", out));
+    fclose(out);
+    assert_non_null(strstr(text, "dead drop ID..."));
+    free(text);
+}
+
 static void help_needs_nothing_else(void **state) {
     (void)state;
     static const char *const lines[][2] = {{"--help"}, {"-h"}};
@@ -106,6 +143,8 @@ int main(void) {
         cmocka_unit_test(options_and_words_may_stand_in_any_order),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(values_may_begin_with_a_dash_and_a_dash_alone_is_a_word),
+        cmocka_unit_test(a_list_of_words_may_be_as_long_as_it_likes),
+        cmocka_unit_test(commands_of_two_words_are_told_by_the_first),
         cmocka_unit_test(help_needs_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,13 @@ import { Rogue } from './rogue.mjs';
 import { SLOW } from './wait.mjs';
 import { merge } from './yaml.mjs';
 
+let usualSource = {};
+
+/** What this file's sources differ in from the program's defaults. */
+export function usually(source) {
+  usualSource = source;
+}
+
 export const STORES = ['embedded', 'redis'];
 
 class World {
@@ -85,7 +92,7 @@ class World {
         new: { name: 'python', url: neu.url, timeout: '10s', fallback: true },
       },
       rollout: { mode, percentage },
-      sources: [merge({ path: PATH, provider: 'github', secrets: [{ value: SECRET }], deadline: '9s' }, source)],
+      sources: [merge({ path: PATH, provider: 'github', secrets: [{ value: SECRET }], deadline: '9s', ...usualSource }, source)],
     };
     if (redis) usual.store = { ...usual.store, when_down: 'refuse', redis: { url: redis.url } };
     const complete = merge(usual, config);

@@ -1,0 +1,212 @@
+/* Takes due events from the journal and sends them on their way. */
+#include "queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <pointsman/clock.h>
+#include <pointsman/log.h>
+
+#include "breakers.h"
+#include "delivery.h"
+#include "shared.h"
+#include "worker.h"
+
+#define MOST_IDLE  64 /* events under way from the queue … */
+#define MOST_LIVE  8  /* … and while senders' events come in */
+#define LIVE_US    200000
+#define LOOK_US    200000 /* what holds events back is looked at again */
+#define UNKNOWN_US (60 * 1000000ull)
+
+struct queue {
+    struct worker *worker;
+    bool open;
+    bool taking;
+    unsigned running;
+    uint32_t budget; /* retries taken from the budget for the open take */
+    struct timer look;
+    struct task more;
+    struct journal_take take;
+};
+
+static void take(void *queue);
+
+static void look_again(void *arg) {
+    struct queue *q = arg;
+    if (q->taking)
+        journal_nudge(q->worker->journal);
+    else
+        take(q);
+}
+
+struct queue *queue_new(struct worker *w) {
+    struct queue *q = calloc(1, sizeof *q);
+    if (!q)
+        return NULL;
+    q->worker = w;
+    timer_init(&q->look, look_again, q);
+    task_init(&q->more, take, q);
+    return q;
+}
+
+void queue_free(struct queue *q) {
+    if (!q)
+        return;
+    timer_stop(&q->look);
+    task_cancel(q->worker->loop, &q->more);
+    free(q);
+}
+
+/* ---- one event ---- */
+
+static const struct conf_source *source_of(const struct rules *rules, struct slice name) {
+    for (size_t i = 0; i < rules->conf->source_count; i++)
+        if (slice_is(name, rules->conf->sources[i].name))
+            return &rules->conf->sources[i];
+    return NULL;
+}
+
+struct put_back {
+    struct journal_move move;
+};
+
+static void put_back_done(struct journal_call *call) {
+    free(CONTAINER_OF(call, struct put_back, move.call));
+}
+
+/* Nothing can be done with it here and now. Without memory it stays in hand until the next start.
+ */
+static void put_back(struct queue *q, const struct journal_row *row, enum row_reason reason) {
+    struct put_back *p = calloc(1, sizeof *p);
+    if (!p)
+        return;
+    p->move.seq = row->seq;
+    p->move.ver = row->ver;
+    p->move.mark = row->mark;
+    p->move.mark.state = ROW_QUEUED;
+    p->move.mark.reason = reason;
+    p->move.mark.due_wall_us = clock_wall_us() + UNKNOWN_US;
+    p->move.call.done = put_back_done;
+    journal_move(q->worker->journal, &p->move);
+}
+
+static void start(struct queue *q, const struct journal_row *row) {
+    struct worker *w = q->worker;
+    const struct conf_source *source = source_of(w->rules, row->event.source);
+    if (!source) {
+        log_say(LOG_ERROR, "queue", "source %.*s is not configured: its events wait",
+                SLICE_ARG(row->event.source));
+        put_back(q, row, REASON_SOURCE);
+        return;
+    }
+    struct delivery *d = delivery_resume(w, source, row);
+    if (!d) {
+        put_back(q, row, row->mark.reason);
+        return;
+    }
+    q->running++;
+    flow_decide(d);
+    claim_start(d);
+    delivery_drop(d);
+}
+
+static void taken(struct journal_call *call) {
+    struct queue *q = call->arg;
+    struct worker *w = q->worker;
+    struct journal_row *next;
+    uint32_t retries = 0;
+    q->taking = false;
+    for (struct journal_row *row = q->take.ret_rows; row; row = next) {
+        next = row->next;
+        retries += row->mark.retry;
+        if (!w->ended && q->open)
+            start(q, row);
+        journal_row_free(row);
+    }
+    budget_give_back(w->proxy, q->budget - (retries < q->budget ? retries : q->budget));
+    q->budget = 0;
+    if (!w->ended)
+        task_later(w->loop, &q->more);
+}
+
+/* ---- taking ---- */
+
+/* Whether an event for this side could be sent now, to it or to the one it would go to instead. */
+static bool side_is_open(const struct worker *w, enum side side) {
+    const struct conf *conf = w->rules->conf;
+    enum mode mode = w->control.mode;
+    bool home =
+        mode == MODE_LEGACY_ONLY || mode == MODE_EMERGENCY_ROLLBACK || mode == MODE_PARALLEL;
+    if (side == SIDE_NEW && home)
+        side = SIDE_LEGACY;
+    else if (side == SIDE_LEGACY && mode == MODE_NEW_ONLY)
+        side = SIDE_NEW;
+    if (breakers_admit(w->proxy, side, conf))
+        return true;
+    return side == SIDE_NEW && conf->backends[SIDE_NEW].fallback &&
+           breakers_admit(w->proxy, SIDE_LEGACY, conf);
+}
+
+static unsigned room(const struct queue *q) {
+    const struct worker *w = q->worker;
+    bool live = clock_mono_us() - w->live_at_us < LIVE_US;
+    unsigned most = live ? MOST_LIVE : MOST_IDLE;
+    for (int side = 0; side < SIDES; side++)
+        if (breakers_state(w->proxy, (enum side)side) != BREAKER_CLOSED &&
+            most > w->rules->conf->breaker_probes)
+            most = w->rules->conf->breaker_probes;
+    return q->running < most ? most - q->running : 0;
+}
+
+static void take(void *arg) {
+    struct queue *q = arg;
+    struct worker *w = q->worker;
+    unsigned limit = room(q);
+    if (!q->open || q->taking)
+        return;
+    if (limit == 0 || (w->rules->conf->claims && !store_is_up(w->proxy->store))) {
+        timer_set(w->loop, &q->look, LOOK_US);
+        return;
+    }
+    struct journal_take *t = &q->take;
+    memset(t, 0, sizeof *t);
+    for (int side = 0; side < SIDES; side++)
+        t->sides[side] = side_is_open(w, (enum side)side);
+    q->budget = budget_take(w->proxy, w->rules->conf, limit);
+    t->limit = limit;
+    t->retries = q->budget;
+    t->call.done = taken;
+    t->call.arg = q;
+    q->taking = true;
+    journal_take(w->journal, t);
+    if (!t->sides[SIDE_LEGACY] || !t->sides[SIDE_NEW] || q->budget < limit)
+        timer_set(w->loop, &q->look, LOOK_US);
+}
+
+void queue_open(struct worker *w) {
+    if (!w->queue || w->queue->open || w->draining)
+        return;
+    w->queue->open = true;
+    take(w->queue);
+}
+
+void queue_close(struct worker *w) {
+    if (!w->queue)
+        return;
+    w->queue->open = false;
+    timer_stop(&w->queue->look);
+    journal_nudge(w->journal);
+}
+
+void queue_changed(struct worker *w) {
+    if (w->queue && w->queue->taking)
+        journal_nudge(w->journal);
+}
+
+void queue_ended(struct worker *w) {
+    if (!w->queue)
+        return;
+    w->queue->running--;
+    if (!w->ended)
+        task_later(w->loop, &w->queue->more);
+}

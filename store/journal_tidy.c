@@ -1,0 +1,102 @@
+/* Once a second, and in small pieces while there is more to do: done rows whose time is over, the
+ * file's free pages, the ballast, a wall clock that went back. */
+#include <pointsman/clock.h>
+
+#include "journal_int.h"
+
+#define TICK_US       1000000
+#define SOON_US       10000
+#define SWEEP_PIECE   100
+#define SHRINK_FROM   4096 /* free pages, and a quarter of the file */
+#define SHRINK_TO     1024
+#define SHRINK_PIECE  "PRAGMA incremental_vacuum(256)"
+#define CLOCK_SLIP_US 1000000
+
+/* True: there may be more. On a full disk what is kept for people goes first. */
+static bool sweep(struct journal *j) {
+    struct journal_work *w = &j->w;
+    uint64_t before_us = w->now_us > w->keep_us ? w->now_us - w->keep_us : 0;
+    unsigned dropped = 0;
+    if (!w->tally.rows[ROW_DONE])
+        return false;
+    if (journal_work_begin(w) &&
+        journal_drop_done(w, w->full ? INT64_MAX : before_us, SWEEP_PIECE, &dropped) &&
+        journal_work_commit(w))
+        return dropped == SWEEP_PIECE;
+    (void)journal_remedy(j);
+    return false;
+}
+
+/* True: there is more. Moves pages from the file's end into its gaps, which are then cut off. */
+static bool shrink(struct journal *j) {
+    int64_t unused = 0, pages = 0;
+    j->w.sql->trouble = TROUBLE_NONE;
+    if (!journal_sql_number(j->w.sql, "PRAGMA freelist_count", &unused) ||
+        !journal_sql_number(j->w.sql, "PRAGMA page_count", &pages)) {
+        (void)journal_remedy(j);
+        return false;
+    }
+    if (unused < (j->shrinking ? SHRINK_TO : SHRINK_FROM) ||
+        (!j->shrinking && unused * 4 < pages)) {
+        bool was = j->shrinking;
+        j->shrinking = false;
+        if (was && !journal_sql_exec(j->w.sql, "PRAGMA wal_checkpoint(PASSIVE)"))
+            (void)journal_remedy(j);
+        return false;
+    }
+    j->shrinking = true;
+    j->w.sql->reserved = 0;
+    if (journal_sql_exec(j->w.sql, SHRINK_PIECE))
+        return true;
+    j->shrinking = false;
+    (void)journal_remedy(j);
+    return false;
+}
+
+static void watch_clock(struct journal *j, uint64_t now_us) {
+    int64_t ahead_us = (int64_t)j->w.now_us - (int64_t)now_us;
+    if (!j->walking && ahead_us < j->clock_ahead_us - CLOCK_SLIP_US &&
+        journal_walk_begin(&j->w, SIDE_NONE, &j->walk))
+        j->walking = true;
+    j->clock_ahead_us = ahead_us;
+}
+
+static void bury_suspects(struct journal *j) {
+    uint64_t suspects[SUSPECTS_MAX];
+    struct journal_work *w = &j->w;
+    pthread_mutex_lock(&j->lock);
+    unsigned count = j->suspect_count;
+    for (unsigned i = 0; i < count; i++)
+        suspects[i] = j->suspects[i];
+    j->suspect_count = 0;
+    pthread_mutex_unlock(&j->lock);
+    if (!count)
+        return;
+    bool ok = journal_work_begin(w);
+    for (unsigned i = 0; ok && i < count; i++)
+        ok = journal_damaged(w, suspects[i]);
+    if (!ok || !journal_work_commit(w))
+        (void)journal_remedy(j);
+}
+
+void journal_tidy(struct journal *j) {
+    uint64_t now_us = clock_mono_us();
+    if (!j->w.sql)
+        return;
+    journal_read_trouble(j);
+    if (j->w.sql)
+        bury_suspects(j);
+    if (!j->w.sql || now_us < j->tick_us)
+        return;
+    j->w.now_us = clock_wall_us();
+    j->tick_us = now_us + TICK_US;
+    journal_works(j);
+    journal_room_look(j);
+    watch_clock(j, now_us);
+    bool more = sweep(j);
+    bool idle = now_us - j->called_us > TICK_US / 2 || j->w.full;
+    if (j->w.sql && (idle || j->shrinking))
+        more = shrink(j) || more;
+    if (more)
+        j->tick_us = now_us + SOON_US;
+}
