@@ -337,12 +337,13 @@ end
 
 -- KEYS event, entity. ARGV side role state pin disk as digits, token, attempt, fence, lease left in us, status,
 -- stickiness left in us, first claimed, remember in ms, tail.
-local function newer(leg, args, s)
+local function newer(leg, args, s, r)
   if leg == ABSENT then return true end
   local had = state(leg)
   if token(leg) == args[2] then
     return s ~= FLIGHT and (had == FLIGHT or (had == DOUBT and s ~= DOUBT))
   end
+  if role(leg) == '0' and (r == '1' or had == DOUBT) then return r == '0' and s == DONE end
   if had == FLIGHT or had == DONE then return false end
   local was, is = fence(leg), args[4] + 0
   return was < is or (was == is and leg:sub(39, 43) + 0 < args[3] + 0)
@@ -359,7 +360,7 @@ local function put_back(keys, args)
     legs, tail = ev_legs(rec)
   end
   local leg = legs[side]
-  if not newer(leg, args, s) then return token(leg) == args[2] and 'K 0' or 'S' end
+  if not newer(leg, args, s, r) then return token(leg) == args[2] and 'K 0' or 'S' end
   local gen, lowered = args[4] + 0, lower(own, leg)
   local lease, stick = s == FLIGHT and now + args[5] or now, args[7] == '0' and 0 or now + args[7]
   local holds = false

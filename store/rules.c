@@ -150,6 +150,7 @@ void rules_settle(struct records *r, uint64_t now_us, struct store_settle *call)
 
 /* Whether the leg that is asserted may be written over the stored one. */
 static bool newer(const struct leg_record *stored, const struct leg_record *known) {
+    bool owner = stored->role == ROLE_OWNER;
     if (stored->state == LEG_ABSENT)
         return true;
     if (same_token(stored, known->token)) {
@@ -157,6 +158,8 @@ static bool newer(const struct leg_record *stored, const struct leg_record *know
         return ended && (stored->state == LEG_IN_FLIGHT ||
                          (stored->state == LEG_IN_DOUBT && known->state != LEG_IN_DOUBT));
     }
+    if (owner && (known->role == ROLE_SHADOW || stored->state == LEG_IN_DOUBT))
+        return known->role == ROLE_OWNER && known->state == LEG_DONE; /* a doubt does not just go */
     return stored->state != LEG_IN_FLIGHT && stored->state != LEG_DONE &&
            (stored->fence < known->fence ||
             (stored->fence == known->fence && stored->attempt < known->attempt));
