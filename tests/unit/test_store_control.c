@@ -3,8 +3,6 @@
 
 #include "store_kit.h"
 
-#define LEASE_MS 60000
-
 static struct store_control_get get(struct kit *kit) {
     struct store_control_get g = {.ret_epoch = 0};
     KIT_CALL(kit, store_control_get, &g);
