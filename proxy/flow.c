@@ -311,6 +311,16 @@ void flow_leg_recorded(struct leg *leg) {
         log_decision(d);
 }
 
+/* What there is room for; returns the rest. */
+static struct slice keep(struct leg *leg, struct slice piece) {
+    size_t room = leg->answer.max - buf_len(&leg->answer);
+    struct slice first = slice(piece.ptr, piece.len < room ? piece.len : room);
+    bool in_order = buf_len(&leg->overflow) == 0 && leg->discarded == 0;
+    if (!in_order || !buf_append_slice(&leg->answer, first))
+        return piece;
+    return slice(piece.ptr + first.len, piece.len - first.len);
+}
+
 void flow_leg_body(struct leg *leg, struct slice piece) {
     struct delivery *d = leg->delivery;
     if (d->streaming && leg == owner_leg(d)) {
@@ -318,8 +328,8 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
             exchange_pause(&leg->x);
         return;
     }
-    bool in_order = buf_len(&leg->overflow) == 0 && leg->discarded == 0;
-    if (in_order && buf_append_slice(&leg->answer, piece))
+    piece = keep(leg, piece);
+    if (piece.len == 0)
         return;
     if (wants_stream(d, leg)) {
         if (!buf_append_slice(&leg->overflow, piece))
