@@ -52,6 +52,7 @@ struct journal {
     struct journal_reads reading;
 
     /* the writer's own: */
+    bool live; /* from its start on: what is SENDING and in nobody's hand was forgotten, not left */
     struct journal_work w;
     struct journal_walk walk;
     bool walking;

@@ -336,6 +336,7 @@ static void answer_all(struct journal *j, struct journal_call **calls, unsigned 
 
 void *journal_writer_main(void *arg) {
     struct journal *j = arg;
+    j->live = true;
     struct journal_call *calls[BATCH_MAX];
     unsigned count;
     while (gather(j, calls, &count)) {
