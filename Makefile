@@ -74,6 +74,8 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
 $(B)/tests/unit/test_cli_args: $(B)/cli/args.o
 $(B)/tests/unit/test_cli_client: $(B)/cli/client.o
+$(B)/tests/unit/test_notify: $(B)/cli/notify.o
+$(B)/tests/unit/test_takeover: $(addprefix $(B)/cli/,handover.o handover_wire.o takeover.o)
 $(B)/tests/unit/test_vfs $(B)/tests/unit/test_journal_crash: $(VFS)
 $(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so
 

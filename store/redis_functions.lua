@@ -3,6 +3,7 @@
 local DAY_MS = 86400000
 local OPEN_MS = '2592000000'
 local ABSENT, FLIGHT, DONE, NOT_DONE, UNSENT, DOUBT = '-', '1', '2', '3', '4', '6'
+local REPEATS = '001' -- the status of a leg that was claimed out of doubt
 
 local function clock()
   local t = redis.call('TIME')
@@ -171,6 +172,7 @@ local function claim(keys, args)
   if rec then
     local other = legs[side == '0' and '1' or '0']
     head, asked, shadow = rec:sub(1, 19), asked and other == ABSENT, other
+    if owner(legs[side], DOUBT) or owner(legs[side], FLIGHT) then leg = leg:sub(1, -4) .. REPEATS end
     leg = mine .. ' ' .. next_attempt(legs[side]) .. ' ' .. leg
   else
     head = '1 ' .. ('%016d'):format(now) .. ' '
@@ -256,7 +258,13 @@ local function finish(keys, args)
   local beside = rec:sub(other, other)
   local open = (s == DOUBT and was == '0') or beside == FLIGHT or
                (beside == DOUBT and rec:sub(other + 1, other + 1) == '0')
-  local leg = s .. was .. '0' .. rec:sub(at + 3, at + 77) .. args[5]
+  local state_now, status = s, args[5]
+  -- What was claimed out of doubt stays in doubt until it is done: the first attempt may have worked.
+  if s ~= DONE and had ~= NOT_DONE and rec:sub(at + 78, at + 80) == REPEATS then
+    state_now, status = DOUBT, REPEATS
+    open = open or was == '0'
+  end
+  local leg = state_now .. was .. '0' .. rec:sub(at + 3, at + 77) .. status
   redis.call('PSETEX', keys[1], open and OPEN_MS or args[7], rec:sub(1, at - 1) .. leg .. rec:sub(at + 81))
   if was == '0' and own and own:sub(3, 18) == rec:sub(at + 44, at + 59) then
     local count = own:sub(20, 29)

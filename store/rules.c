@@ -82,9 +82,11 @@ void rules_finish(struct records *r, uint64_t now_us, struct store_finish *call)
     bool late = leg->settled && leg->state == LEG_NOT_DONE && call->outcome == OUTCOME_DONE;
     if (leg->state != LEG_IN_FLIGHT && leg->state != LEG_IN_DOUBT && !late)
         return; /* final: the first outcome stays */
+    bool repeats = !late && leg->status == RECORD_REPEATS && call->outcome != OUTCOME_DONE;
     leg->settled = false;
-    leg->state = record_state_of(call->outcome);
-    leg->status = call->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : call->status;
+    leg->state = repeats ? LEG_IN_DOUBT : record_state_of(call->outcome);
+    if (!repeats)
+        leg->status = call->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : call->status;
     rules_lower_open(r, leg);
     r->event_changed = true;
     if (call->outcome != OUTCOME_UNSENT && leg->role == ROLE_OWNER && r->has_entity &&

@@ -9,7 +9,7 @@
 
 static void put_many(struct jkit *kit) {
     static struct journal_put puts[ROWS];
-    static char ids[ROWS][8];
+    static char ids[ROWS][16];
     struct blob *body = blob_new(3000);
     memset(body->data, 'b', 3000);
     body->len = 3000;

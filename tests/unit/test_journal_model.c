@@ -32,7 +32,7 @@ static unsigned pick(unsigned end) {
 }
 
 static const char *id_of(unsigned id) {
-    static char ids[IDS][8];
+    static char ids[IDS][16];
     snprintf(ids[id], sizeof(ids[id]), "e%02u", id);
     return ids[id];
 }
