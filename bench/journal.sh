@@ -108,7 +108,7 @@ drain_with_live() {
   taskset -c "$all_cores" "$load" --port "$pointsman" --template bench/issue.json --secret "$secret" --rate "$live_rate" \
     --warm-up 600000 --seconds 600 --cpu "proxy=$instance" >"$dir/line" &
   local live=$!
-  running[$live]=1
+  running["$live"]=1
   wait_for "the breaker of legacy" "$instance" breaker_closed
   kill -USR1 "$live"
   from=$(date +%s%N) left=$(pending) drained_from=$left
