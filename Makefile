@@ -5,6 +5,8 @@
 #   make test       install what is missing, build, run everything
 #   make unit       only the cmocka unit tests;  T=name runs one file
 #   make e2e        only the end-to-end tests;   T=name runs one file
+#   make chaos      SECONDS=600 [SEED=n]: faults by chance, judged; make chaos-suite runs the seeds of make test
+#   make planted    bugs planted on purpose must be caught by the chaos tests
 #   make lint       layers, headers, sizes, banned functions, docs up to date
 #   make bench      CPU per event beside nginx split_clients
 #   make fuzz       F=target SECONDS=60: fuzz one parser
@@ -31,10 +33,11 @@ LAYERS := admin proxy router store conf base
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))
 LIBS := $(foreach l,$(LAYERS),$(if $(wildcard $(l)/*.c),$(B)/lib$(l).a))
 DEMO := $(patsubst demo/%.c,$(B)/demo/%,$(wildcard demo/*.c))
+VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e lint bench fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted lint bench fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -73,6 +76,15 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) -lcmocka $(LDLIBS)
 $(B)/tests/unit/test_cli_args: $(B)/cli/args.o
 $(B)/tests/unit/test_cli_client: $(B)/cli/client.o
+$(B)/tests/unit/test_notify: $(B)/cli/notify.o
+$(B)/tests/unit/test_takeover: $(addprefix $(B)/cli/,handover.o handover_wire.o takeover.o)
+$(B)/tests/unit/test_vfs $(B)/tests/unit/test_journal_crash: $(VFS)
+$(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so
+
+# Faults below SQLite: linked into unit tests, preloaded into the real program (tests/vfs/vfs.h).
+$(VFS) $(B)/tests/vfs/preload.o: CFLAGS += -fPIC
+$(B)/tests/libtestvfs.so: $(VFS) $(B)/tests/vfs/preload.o
+	@echo "  LD   $@"; $(CC) $(LDFLAGS) -shared -o $@ $^ -lsqlite3
 
 deps:
 	@scripts/install-deps
@@ -87,6 +99,7 @@ demo: $(DEMO)
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-tests
 	@$(MAKE) --no-print-directory unit e2e T=
+	@$(MAKE) --no-print-directory chaos-suite planted
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address,undefined all unit-tests
 	@$(MAKE) --no-print-directory SAN=address,undefined unit e2e T=
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=thread all
@@ -97,8 +110,19 @@ unit-tests: $(UNIT)
 unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@for t in $^; do echo "== $$t"; $$t || exit 1; done
 
-e2e: $(B)/pointsman $(B)/tests/unit/journal_fill
+e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
+
+# New seeds for SECONDS, each printed with the command that runs it alone.
+chaos: $(B)/pointsman $(B)/tests/libtestvfs.so
+	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --seconds '$(or $(SECONDS),600)' $(if $(SEED),--seed '$(SEED)')
+
+chaos-suite: $(B)/pointsman $(B)/tests/libtestvfs.so
+	@node --test tests/chaos/*.test.mjs
+	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --suite
+
+planted: $(B)/pointsman $(B)/tests/libtestvfs.so
+	@tests/chaos/planted/run
 
 lint:
 	@scripts/install-deps --lint

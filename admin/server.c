@@ -1,5 +1,4 @@
 /* Listens on the admin address and hands connections on; stops them all. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,54 +14,6 @@
 
 #define ACCEPTS_PER_TURN 16
 #define ACCEPT_AGAIN_US  200000
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static bool address_set(const struct conf_address *from, union address *ret, socklen_t *ret_len) {
-    union address a;
-    memset(&a, 0, sizeof a);
-    if (inet_pton(AF_INET, from->host, &a.v4.sin_addr) == 1) {
-        a.v4.sin_family = AF_INET;
-        a.v4.sin_port = htons(from->port);
-        *ret_len = sizeof a.v4;
-    } else if (inet_pton(AF_INET6, from->host, &a.v6.sin6_addr) == 1) {
-        a.v6.sin6_family = AF_INET6;
-        a.v6.sin6_port = htons(from->port);
-        *ret_len = sizeof a.v6;
-    } else {
-        return false;
-    }
-    *ret = a;
-    return true;
-}
-
-static int listen_on(const struct conf_address *where, uint16_t *ret_port, struct err *err) {
-    union address a;
-    socklen_t len;
-    int one = 1;
-    if (!address_set(where, &a, &len)) {
-        err_set(err, "admin address \"%s\" is no IP address and port", where->text);
-        return -1;
-    }
-    int fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
-        err_set(err, "admin socket: %s", strerror(errno));
-        return -1;
-    }
-    socklen_t got = sizeof a;
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
-        bind(fd, &a.any, len) != 0 || listen(fd, 128) != 0 || getsockname(fd, &a.any, &got) != 0) {
-        err_set(err, "can not listen on the admin address %s: %s", where->text, strerror(errno));
-        close(fd);
-        return -1;
-    }
-    *ret_port = ntohs(a.any.sa_family == AF_INET ? a.v4.sin_port : a.v6.sin6_port);
-    return fd;
-}
 
 static void accept_again(void *arg) {
     struct admin *admin = arg;
@@ -111,7 +62,7 @@ static void say_listening(const struct admin *admin) {
 }
 
 struct admin *admin_start(struct proxy *proxy, struct loop *loop, const struct conf *conf,
-                          struct err *err) {
+                          const struct sockets *sockets, struct err *err) {
     struct admin *admin = calloc(1, sizeof *admin);
     if (!admin) {
         err_set(err, "admin: no memory");
@@ -119,18 +70,16 @@ struct admin *admin_start(struct proxy *proxy, struct loop *loop, const struct c
     }
     admin->proxy = proxy;
     admin->loop = loop;
+    admin->fd = -1;
     timer_init(&admin->again, accept_again, admin);
     admin->host = strdup(conf->admin.host);
     admin->token = conf->admin_token ? strdup(conf->admin_token) : NULL;
     if (!admin->host || (conf->admin_token && !admin->token)) {
         err_set(err, "admin: no memory");
-        admin->fd = -1;
         goto fail;
     }
     uint16_t port = 0;
-    admin->fd = listen_on(&conf->admin, &port, err);
-    if (admin->fd < 0)
-        goto fail;
+    admin->fd = sockets_admin(sockets, &port);
     admin->guard = (struct guard){admin->host, port, admin->token};
     watch_init(&admin->watch, loop, admin->fd, accept_ready, admin);
     if (!watch_set(&admin->watch, WATCH_READ)) {
@@ -149,10 +98,8 @@ void admin_stop(struct admin *admin) {
     if (!admin)
         return;
     timer_stop(&admin->again);
-    if (admin->fd >= 0) {
+    if (admin->fd >= 0)
         watch_stop(&admin->watch);
-        close(admin->fd);
-    }
     while (admin->sessions)
         session_close(admin->sessions, "the admin side stops");
     free(admin->host);

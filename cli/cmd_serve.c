@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -15,10 +16,14 @@
 #include <pointsman/log.h>
 #include <pointsman/loop.h>
 #include <pointsman/proxy.h>
+#include <pointsman/sockets.h>
 #include <pointsman/store.h>
 #include <pointsman/version.h>
 
 #include "command.h"
+#include "handover.h"
+#include "notify.h"
+#include "takeover.h"
 
 #define LOG_CAPACITY (4 * 1024 * 1024)
 #define IDLE_LOOK_NS 20000000
@@ -26,7 +31,9 @@
 struct serving {
     const char *file;
     struct conf *conf; /* of the start: what a reload can not change is compared with it */
+    bool takeover;     /* asked for on the command line */
     sigset_t signals;
+    struct sockets *sockets;
     struct store *store;
     struct journal *journal;
     struct loop *loop; /* the admin thread's */
@@ -34,6 +41,8 @@ struct serving {
     struct admin *admin;
     pthread_t admin_thread;
     bool admin_runs;
+    struct handover *handover; /* NULL: it could not be made */
+    _Atomic pid_t taken_by;    /* 0: nobody */
 };
 
 struct reload {
@@ -60,6 +69,7 @@ static bool take_signals(sigset_t *ret, struct err *err) {
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1); /* see taken */
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
         err_set(err, "can not take signals");
         return false;
@@ -83,10 +93,38 @@ static void *admin_main(void *arg) {
     return NULL;
 }
 
+/* On the admin thread: the main thread has to learn that another process goes on. */
+static void taken(pid_t by, void *arg) {
+    struct serving *s = arg;
+    atomic_store(&s->taken_by, by);
+    notify("MAINPID=%d", (int)by); /* only believed from the process that still is it */
+    kill(getpid(), SIGUSR1);
+}
+
+static bool open_sockets_and_store(struct serving *s, struct err *err) {
+    uint32_t wait_ms = 0;
+    s->sockets = sockets_new();
+    if (!s->sockets) {
+        err_set(err, "no memory for listeners");
+        return false;
+    }
+    if (!sockets_from_environment(s->sockets, err) ||
+        (s->takeover && !take_over(s->conf, s->sockets, &wait_ms, err)))
+        return false;
+    s->store = store_open_within(s->conf, wait_ms, err);
+    return s->store && (wait_ms > 0 || sockets_open(s->sockets, s->conf, err));
+}
+
+static void offer_handover(struct serving *s) {
+    struct err err;
+    s->handover = handover_new(s->loop, s->sockets, s->conf, taken, s, &err);
+    if (!s->handover)
+        log_say(LOG_WARN, "handover", "no other process can take over from this one: %s", err.text);
+}
+
 static bool start(struct serving *s, struct err *err) {
     raise_descriptors();
-    s->store = store_open(s->conf, err);
-    if (!s->store)
+    if (!open_sockets_and_store(s, err))
         return false;
     s->journal = journal_open(s->conf, err);
     if (!s->journal)
@@ -96,12 +134,13 @@ static bool start(struct serving *s, struct err *err) {
         err_set(err, "no event loop: %s", strerror(errno));
         return false;
     }
-    s->proxy = proxy_start(s->conf, s->store, s->journal, s->loop, err);
+    s->proxy = proxy_start(s->conf, s->store, s->journal, s->sockets, s->loop, err);
     if (!s->proxy)
         return false;
-    s->admin = admin_start(s->proxy, s->loop, s->conf, err);
+    s->admin = admin_start(s->proxy, s->loop, s->conf, s->sockets, err);
     if (!s->admin)
         return false;
+    offer_handover(s);
     if (pthread_create(&s->admin_thread, NULL, admin_main, s->loop) != 0) {
         err_set(err, "can not start the admin thread");
         return false;
@@ -115,9 +154,11 @@ static void stop(struct serving *s) {
         loop_stop_soon(s->loop);
         pthread_join(s->admin_thread, NULL);
     }
+    handover_free(s->handover);
     admin_stop(s->admin);
     if (s->proxy)
         proxy_stop(s->proxy);
+    sockets_free(s->sockets);
     if (s->loop)
         loop_free(s->loop);
     journal_close(s->journal);
@@ -178,17 +219,32 @@ static bool drain(struct serving *s) {
     return true;
 }
 
+static void reload_and_tell(struct serving *s) {
+    notify("RELOADING=1");
+    reload(s);
+    notify("READY=1");
+}
+
+/* True: the signal ends the process. */
+static bool is_end(struct serving *s, int signal) {
+    pid_t by = atomic_load(&s->taken_by);
+    if (signal == SIGHUP)
+        reload_and_tell(s);
+    if (signal == SIGUSR1 && by)
+        log_say(LOG_INFO, "stopping",
+                "process %d takes over: finishing what is in flight, at most %u ms", (int)by,
+                s->conf->drain_ms);
+    if (signal != SIGTERM && signal != SIGINT)
+        return signal == SIGUSR1 && by;
+    notify("STOPPING=1");
+    log_say(LOG_INFO, "stopping", "%s: finishing what is in flight, at most %u ms",
+            signal == SIGTERM ? "SIGTERM" : "SIGINT", s->conf->drain_ms);
+    return true;
+}
+
 static void wait_for_end(struct serving *s) {
-    for (;;) {
-        int signal = sigwaitinfo(&s->signals, NULL);
-        if (signal == SIGHUP) {
-            reload(s);
-        } else if (signal > 0) {
-            log_say(LOG_INFO, "stopping", "%s: finishing what is in flight, at most %u ms",
-                    signal == SIGTERM ? "SIGTERM" : "SIGINT", s->conf->drain_ms);
-            break;
-        }
-    }
+    while (!is_end(s, sigwaitinfo(&s->signals, NULL)))
+        ;
     if (!drain(s))
         log_say(LOG_WARN, "drain", "not all ended within %u ms; the next start settles the rest",
                 s->conf->drain_ms);
@@ -206,7 +262,7 @@ int cmd_serve(const struct args *args) {
     const char *level_text = args_get(args, "log");
     enum log_level level = LOG_INFO;
     struct err err = {""};
-    struct serving s = {.file = args_get(args, "config")};
+    struct serving s = {.file = args_get(args, "config"), .takeover = args_get(args, "takeover")};
     if (!s.file)
         return usage_error(args->command, "-c FILE is missing");
     if (level_text && !parse_level(level_text, &level))
@@ -222,6 +278,7 @@ int cmd_serve(const struct args *args) {
     bool started = start(&s, &err);
     if (started) {
         log_say(LOG_INFO, "started", "pointsman %s, process %d", POINTSMAN_VERSION, (int)getpid());
+        notify("READY=1");
         wait_for_end(&s);
     } else {
         log_say(LOG_ERROR, "can not start", "%s", err.text);

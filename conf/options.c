@@ -84,7 +84,7 @@ const struct option options[] = {
      FIELD(conf, drain_ms),
      .max = 10 * MINUTE,
      .def = "30s",
-     .help = "How long SIGTERM waits for what is in flight."},
+     .help = "How long SIGTERM and a takeover wait for what is in flight."},
 
     {.path = "listeners[].address",
      .type = OPTION_ADDRESS,

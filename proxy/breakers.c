@@ -81,8 +81,15 @@ enum breaker_pass breakers_enter(struct proxy *p, enum side side, const struct c
 void breakers_left(struct proxy *p, enum side side, const struct conf *conf, enum breaker_pass pass,
                    uint64_t entered_us, enum outcome outcome) {
     struct breaker *b = lock(p, side);
-    if (breaker_left(b, conf, clock_mono_us(), pass, entered_us, outcome))
-        p->breakers.failure[side] = outcome;
+    uint64_t now_us = clock_mono_us();
+    if (breaker_left(b, conf, now_us, pass, entered_us, outcome)) {
+        struct breaker_opening *o = &p->breakers.opening[side];
+        memcpy(o->reason, b->reason, sizeof o->reason);
+        o->failed_in_row = b->failed_in_row;
+        o->window = breaker_count(b, conf, now_us);
+        o->window_ms = conf->breaker_window_ms;
+        o->outcome = outcome;
+    }
     unlock(p, side);
 }
 
@@ -93,11 +100,17 @@ void breakers_void(struct proxy *p, enum side side, enum breaker_pass pass) {
     unlock(p, side);
 }
 
-struct breaker breakers_look(struct proxy *p, enum side side, enum outcome *ret_failure) {
+struct breaker breakers_look(struct proxy *p, enum side side) {
     struct breaker b = *lock(p, side);
-    *ret_failure = p->breakers.failure[side];
     unlock(p, side);
     return b;
+}
+
+struct breaker_opening breakers_opening(struct proxy *p, enum side side) {
+    (void)lock(p, side);
+    struct breaker_opening opening = p->breakers.opening[side];
+    unlock(p, side);
+    return opening;
 }
 
 void breakers_count(struct proxy *p) {

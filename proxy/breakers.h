@@ -15,11 +15,20 @@
 
 struct proxy;
 
+/* How it was when a breaker opened. */
+struct breaker_opening {
+    char reason[160];
+    uint32_t failed_in_row;
+    struct breaker_count window;
+    uint32_t window_ms;
+    enum outcome outcome; /* of the attempt that opened it */
+};
+
 /* In struct proxy. */
 struct breakers {
-    pthread_mutex_t mutex;         /* guards what follows, up to … */
-    struct breaker breaker[SIDES]; /* … of owner legs */
-    enum outcome failure[SIDES];   /* the one that opened it last */
+    pthread_mutex_t mutex;                 /* guards what follows, up to … */
+    struct breaker breaker[SIDES];         /* … of owner legs */
+    struct breaker_opening opening[SIDES]; /* the last one */
     struct retry_budget budget;
     /* … here */
     _Atomic(enum breaker_state) state[SIDES]; /* as in breaker[], for a look without the lock */
@@ -40,8 +49,9 @@ void breakers_left(struct proxy *p, enum side side, const struct conf *conf, enu
 /* The attempt was given up before it said anything of the backend. */
 void breakers_void(struct proxy *p, enum side side, enum breaker_pass pass);
 enum breaker_state breakers_state(struct proxy *p, enum side side);
-/* A copy of everything, and how the attempt ended that opened it last. */
-struct breaker breakers_look(struct proxy *p, enum side side, enum outcome *ret_failure);
+/* Copies. */
+struct breaker breakers_look(struct proxy *p, enum side side);
+struct breaker_opening breakers_opening(struct proxy *p, enum side side);
 /* Brings the metrics up to date. On the loop's thread. */
 void breakers_count(struct proxy *p);
 

@@ -19,20 +19,30 @@
 #define PERIOD_US      (10 * SECOND_US) /* a body must bring PERIOD_BYTES in each */
 #define PERIOD_BYTES   (64 * 1024)
 #define LINGER_US      (2 * SECOND_US)
+#define LAST_LINGER_US (SECOND_US / 2) /* while draining: the next process waits */
 #define LINGER_BYTES   (64 * 1024 * 1024ull)
 #define PIPELINE_MAX   (64 * 1024) /* bytes behind the request in work that are taken in */
 #define TARGET_MAX     (8 * 1024)
 #define READS_PER_TURN 4
 #define DIRECT_MIN     (32 * 1024) /* from this much left on a body is read to where it stays */
 
-void conn_enter(struct conn *c, enum conn_state state) {
-    static const uint64_t time_outs[] = {
+static uint64_t time_out_of(const struct conn *c, enum conn_state state) {
+    static const uint64_t usual[] = {
         [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
         [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
+    if (c->worker->draining && state == CONN_HEAD)
+        return CONN_GRACE_US;
+    if (c->worker->draining && state == CONN_LINGER)
+        return LAST_LINGER_US;
+    return usual[state];
+}
+
+void conn_enter(struct conn *c, enum conn_state state) {
+    uint64_t time_out = time_out_of(c, state);
     c->state = state;
     c->period_bytes = 0;
-    if (time_outs[state])
-        timer_set(c->worker->loop, &c->timer, time_outs[state]);
+    if (time_out)
+        timer_set(c->worker->loop, &c->timer, time_out);
     else
         timer_stop(&c->timer);
 }
@@ -60,6 +70,12 @@ void conn_close(struct conn *c, enum conn_end why) {
     task_later(c->worker->loop, &c->reap);
     if (d)
         delivery_detach(d);
+    worker_conn_closed(c->worker);
+}
+
+void conn_drain(struct conn *c) {
+    if (c->state == CONN_HEAD)
+        timer_set(c->worker->loop, &c->timer, CONN_GRACE_US);
 }
 
 static bool is_full(const struct conn *c) {
@@ -97,7 +113,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     if (c->seen == 0) {
         c->started_us = loop_now_us(c->worker->loop);
         c->in.max = in_max(c->worker);
-        timer_set(c->worker->loop, &c->timer, HEAD_US);
+        timer_set(c->worker->loop, &c->timer, c->worker->draining ? CONN_GRACE_US : HEAD_US);
     }
     switch (http_parse_request(data, len, c->seen, &limits, &head, &problem)) {
     case HTTP_MORE:
@@ -334,8 +350,8 @@ static void timed_out(void *arg) {
     struct conn *c = arg;
     switch (c->state) {
     case CONN_HEAD:
-        if (c->seen == 0) {
-            conn_close(c, CONN_END_IDLE);
+        if (c->seen == 0 || c->worker->draining) { /* of half a head nothing was taken on */
+            conn_close(c, c->worker->draining ? CONN_END_STOP : CONN_END_IDLE);
             return;
         }
         c->minor = 1;

@@ -18,6 +18,9 @@
 
 #include "io.h"
 
+#define CONN_GRACE_US                                                                              \
+    1000000ull /* while draining: for the next request to begin, and its head to end */
+
 struct delivery;
 struct worker;
 
@@ -67,6 +70,8 @@ struct conn {
 
 /* Takes over the descriptor. Called on the worker's thread. */
 void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from);
+/* Its worker drains: no more than one request that comes soon. */
+void conn_drain(struct conn *c);
 /* Idempotent; the memory goes at the end of the turn. An event under way goes on without it. */
 void conn_close(struct conn *c, enum conn_end why);
 

@@ -117,6 +117,7 @@ void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slic
 }
 
 void conn_stream_begin(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
+    c->keep_alive = c->keep_alive && !c->worker->draining;
     c->chunked = length == UINT64_MAX && c->minor >= 1;
     c->until_close = length == UINT64_MAX && c->minor == 0;
     c->ended = false;

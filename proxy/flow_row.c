@@ -163,12 +163,15 @@ void row_queue(struct delivery *d, enum row_reason reason, enum answer otherwise
 }
 
 bool row_may_queue(const struct delivery *d, enum store_result why) {
+    enum when_down when_down = d->rules->conf->when_down;
+    bool store = why == STORE_AWAY || why == STORE_HOLD;
     if (!d->worker->journal)
         return false;
-    if (row_is_held(d) || d->source->queues || d->source->reply == REPLY_ACCEPTED)
+    if (row_is_held(d) || (store && when_down == WHEN_DOWN_HOLD))
         return true;
-    bool store = why == STORE_AWAY || why == STORE_HOLD;
-    return store && d->rules->conf->when_down == WHEN_DOWN_HOLD;
+    if (store && when_down == WHEN_DOWN_REFUSE)
+        return false;
+    return d->source->queues || d->source->reply == REPLY_ACCEPTED;
 }
 
 /* ---- in doubt, as the store says ---- */

@@ -11,15 +11,16 @@
 
 #include "conn.h"
 #include "shared.h"
+#include "sockets.h"
 #include "worker.h"
 
-#define BACKLOG          1024
+#define BACKLOG          4096 /* the kernel lowers it to net.core.somaxconn */
 #define ACCEPTS_PER_TURN 64
 #define PAUSE_US         50000 /* after the process ran out of descriptors */
 
 struct listener {
     struct worker *worker;
-    int fd;
+    struct listening *socket; /* perhaps shared with other workers */
     struct watch watch;
     struct timer again;
     LIST_ENTRY(listener) entry;
@@ -92,63 +93,95 @@ int listener_bind(const struct conf_address *address, uint16_t *port, bool share
     return fd;
 }
 
+enum accepted { ACCEPTED = 0, ACCEPTED_ALL, ACCEPTED_NO_ROOM };
+
+static enum accepted accept_one(struct listener *l) {
+    struct worker *w = l->worker;
+    struct sockaddr_storage from;
+    socklen_t len = sizeof from;
+    memset(&from, 0, sizeof from);
+    int fd = accept4(l->socket->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+        return ACCEPTED_NO_ROOM;
+    if (fd < 0)
+        return errno == ECONNABORTED || errno == EINTR ? ACCEPTED : ACCEPTED_ALL;
+    if (atomic_fetch_add(&w->proxy->connections, 1) >= w->rules->conf->limit_connections) {
+        atomic_fetch_sub(&w->proxy->connections, 1);
+        close(fd);
+    } else {
+        conn_accept(w, fd, &from);
+    }
+    return ACCEPTED;
+}
+
 static void ready(void *arg, int what) {
     struct listener *l = arg;
-    struct worker *w = l->worker;
     (void)what;
     for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-        struct sockaddr_storage from;
-        socklen_t len = sizeof from;
-        memset(&from, 0, sizeof from);
-        int fd = accept4(l->fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
-            watch_stop(&l->watch);
-            timer_set(w->loop, &l->again, PAUSE_US);
-            return;
-        }
-        if (fd < 0)
-            return;
-        if (atomic_fetch_add(&w->proxy->connections, 1) >= w->rules->conf->limit_connections) {
-            atomic_fetch_sub(&w->proxy->connections, 1);
-            close(fd);
+        enum accepted got = accept_one(l);
+        if (got == ACCEPTED)
             continue;
+        if (got == ACCEPTED_NO_ROOM) {
+            watch_stop(&l->watch);
+            timer_set(l->worker->loop, &l->again, PAUSE_US);
         }
-        conn_accept(w, fd, &from);
+        return;
     }
 }
 
 static void listen_again(void *arg) {
     struct listener *l = arg;
-    watch_init(&l->watch, l->worker->loop, l->fd, ready, l);
     if (!watch_set(&l->watch, WATCH_READ))
         timer_set(l->worker->loop, &l->again, PAUSE_US);
 }
 
-bool listener_add(struct worker *w, int fd) {
+bool listener_add(struct worker *w, struct listening *socket) {
     struct listener *l = calloc(1, sizeof *l);
     if (!l)
         return false;
     l->worker = w;
-    l->fd = fd;
-    watch_init(&l->watch, w->loop, fd, ready, l);
+    l->socket = socket;
+    listening_use(socket);
+    watch_init(&l->watch, w->loop, socket->fd, ready, l);
     timer_init(&l->again, listen_again, l);
+    if (LIST_EMPTY(&w->listeners))
+        atomic_fetch_add(&w->proxy->listening, 1);
     LIST_INSERT_HEAD(&w->listeners, l, entry);
     return true;
 }
 
 void listener_open_all(struct worker *w) {
     struct listener *l;
+    w->listening = true;
     LIST_FOREACH (l, &w->listeners, entry)
         listen_again(l);
 }
 
+/* Closing a queue resets who waits in it. */
+static void accept_rest(struct listener *l) {
+    for (int i = 0; i < BACKLOG && accept_one(l) == ACCEPTED; i++)
+        ;
+}
+
+void listener_finish_all(struct worker *w) {
+    struct listener *l;
+    if (w->listening)
+        LIST_FOREACH (l, &w->listeners, entry)
+            accept_rest(l);
+    listener_close_all(w);
+}
+
 void listener_close_all(struct worker *w) {
+    if (LIST_EMPTY(&w->listeners))
+        return;
     while (!LIST_EMPTY(&w->listeners)) {
         struct listener *l = LIST_FIRST(&w->listeners);
         LIST_REMOVE(l, entry);
         watch_stop(&l->watch);
         timer_stop(&l->again);
-        close(l->fd);
+        listening_leave(l->socket);
         free(l);
     }
+    w->listening = false;
+    atomic_fetch_sub(&w->proxy->listening, 1);
 }

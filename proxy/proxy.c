@@ -14,31 +14,35 @@
 #include "recover.h"
 #include "repin.h"
 #include "shared.h"
+#include "sockets.h"
 #include "steering.h"
 #include "table.h"
 #include "worker.h"
 
 /* ---- start ---- */
 
-static bool bind_listeners(struct proxy *p, struct err *err) {
-    const struct conf *conf = p->rules->conf;
-    p->ports = calloc(conf->listener_count, sizeof *p->ports);
-    if (!p->ports) {
-        err_set(err, "no memory for listeners");
-        return false;
+/* Every socket is accepted from, as the kernel may have queued connections on each; every worker
+ * accepts, also from one it shares with others. */
+static bool spread(struct proxy *p, size_t listener) {
+    struct sockets *s = p->sockets;
+    size_t found = 0;
+    for (size_t i = 0; i < s->count; i++)
+        found += s->all[i]->of == listener;
+    size_t pairs = found > p->worker_count ? found : p->worker_count;
+    for (size_t n = 0, at = 0; n < pairs; n++, at = (at + 1) % s->count) {
+        while (s->all[at]->of != listener)
+            at = (at + 1) % s->count;
+        if (!listener_add(p->workers[n % p->worker_count], s->all[at]))
+            return false;
     }
-    for (size_t i = 0; i < conf->listener_count; i++) {
-        p->ports[i] = conf->listeners[i].port;
-        for (unsigned w = 0; w < p->worker_count; w++) {
-            int fd =
-                listener_bind(&conf->listeners[i], &p->ports[i], p->worker_count > 1, w > 0, err);
-            if (fd < 0)
-                return false;
-            if (!listener_add(p->workers[w], fd)) {
-                err_set(err, "no memory for listeners");
-                close(fd);
-                return false;
-            }
+    return true;
+}
+
+static bool give_listeners(struct proxy *p, struct err *err) {
+    for (size_t i = 0; i < p->rules->conf->listener_count; i++) {
+        if (!spread(p, i)) {
+            err_set(err, "no memory for listeners");
+            return false;
         }
     }
     return true;
@@ -76,6 +80,18 @@ static bool start_probes(struct proxy *p) {
     return ok;
 }
 
+static void say_listening(const struct sockets *s, size_t listener) {
+    const struct listening *l = NULL;
+    for (size_t i = 0; !l && i < s->count; i++)
+        if (s->all[i]->of == listener)
+            l = s->all[i];
+    struct jsonw *w = l ? log_begin(LOG_INFO, "listening") : NULL;
+    if (!w)
+        return;
+    jsonw_strz(w, "address", l->text);
+    log_end(w);
+}
+
 /* Mode and percentage are known as far as they can be: from here on events are taken. */
 static void open_workers(struct proxy *p) {
     const struct conf *conf = p->rules->conf;
@@ -84,17 +100,8 @@ static void open_workers(struct proxy *p) {
     p->open = true;
     for (unsigned i = 0; i < p->worker_count; i++)
         worker_tell_open(p->workers[i]);
-    for (size_t i = 0; i < conf->listener_count; i++) {
-        struct jsonw *w = log_begin(LOG_INFO, "listening");
-        char address[128];
-        bool v6 = strchr(conf->listeners[i].host, ':') != NULL;
-        snprintf(address, sizeof address, "%s%s%s:%u", v6 ? "[" : "", conf->listeners[i].host,
-                 v6 ? "]" : "", p->ports[i]);
-        if (w) {
-            jsonw_strz(w, "address", address);
-            log_end(w);
-        }
-    }
+    for (size_t i = 0; i < conf->listener_count; i++)
+        say_listening(p->sockets, i);
 }
 
 static bool make(struct proxy *p, struct conf *conf, struct err *err) {
@@ -111,7 +118,7 @@ static bool make(struct proxy *p, struct conf *conf, struct err *err) {
 }
 
 struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal *journal,
-                          struct loop *loop, struct err *err) {
+                          struct sockets *sockets, struct loop *loop, struct err *err) {
     struct proxy *p = calloc(1, sizeof *p);
     if (!p) {
         err_set(err, "no memory to start");
@@ -119,10 +126,11 @@ struct proxy *proxy_start(struct conf *conf, struct store *store, struct journal
     }
     p->store = store;
     p->journal = journal;
+    p->sockets = sockets;
     p->loop = loop;
     breakers_init(&p->breakers);
     if (!make(p, conf, err) || !(p->recovery = recovery_run(p, err)) || !make_workers(p, err) ||
-        !bind_listeners(p, err))
+        !give_listeners(p, err))
         goto fail;
     p->client = store_client_new(store, loop);
     p->repin = repin_new(p);
@@ -155,7 +163,7 @@ void proxy_drain(struct proxy *p) {
 
 bool proxy_is_idle(struct proxy *p) {
     return atomic_load(&p->deliveries) == 0 && atomic_load(&p->recording) == 0 &&
-           atomic_load(&p->connections) == 0;
+           atomic_load(&p->connections) == 0 && atomic_load(&p->listening) == 0;
 }
 
 void proxy_stop(struct proxy *p) {
@@ -179,7 +187,6 @@ void proxy_stop(struct proxy *p) {
     resolver_free(p->resolver);
     metrics_free(p->metrics);
     breakers_free(&p->breakers);
-    free(p->ports);
     free(p);
 }
 
@@ -262,8 +269,7 @@ static double ms_at(struct metrics *m, enum side side, enum role role, double q)
 
 void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *ret) {
     struct metrics *m = p->metrics;
-    enum outcome failure;
-    struct breaker breaker = breakers_look(p, side, &failure);
+    struct breaker breaker = breakers_look(p, side);
     memset(ret, 0, sizeof *ret);
     ret->breaker = breaker.state;
     memcpy(ret->breaker_reason, breaker.reason, sizeof ret->breaker_reason);

@@ -21,6 +21,7 @@ struct probe;
 struct recovery;
 struct repin;
 struct rules;
+struct sockets;
 
 struct proxy {
     struct store *store;
@@ -40,14 +41,15 @@ struct proxy {
     struct store_watch store_watch;
     struct probe *probes[SIDES];
     uint64_t started_wall_us;
-    uint16_t *ports; /* bound, per listener */
-    bool open;       /* workers were told to accept */
+    struct sockets *sockets;
+    bool open; /* workers were told to accept */
 
     struct health_state health[SIDES];
     struct breakers breakers;
     atomic_uint in_flight[SIDES][ROLES]; /* attempts, against max_in_flight */
     atomic_ullong body_bytes;            /* against limits.in_flight */
     atomic_uint connections;             /* against limits.connections */
+    atomic_uint listening;               /* workers that have listeners */
     atomic_uint deliveries;              /* in flight, detached ones too */
     atomic_uint recording;               /* outcomes the store has not taken yet */
     atomic_bool draining;

@@ -3,10 +3,12 @@
  *   poll ──▶ store_control_get ──▶ consider ─┬─ valid, as known ──▶ publish
  *                                            ├─ valid, SET from outside ──▶ store_control_set
  * (audit) ──▶ publish └─ names nothing ──▶ the last good pair stays, loudly a change by API or CLI
- * first polls, so that what was SET a moment ago is seen and audited before it. */
+ * first polls, so that what was SET a moment ago is seen and audited before it. When the breaker of
+ * new opens, pointsman itself asks for emergency_rollback, in the same way. */
 #include "steering.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,7 @@
 #include "control_file.h"
 #include "repin.h"
 #include "shared.h"
+#include "table.h"
 #include "worker.h"
 
 #define POLL_US        150000 /* every instance follows within 500 ms (DESIGN §10) */
@@ -44,6 +47,11 @@ struct steering {
                             new one */
     char problem[512];
     char pending_reason[513];
+    char pending_evidence[256];
+    unsigned opened;        /* of new's breaker: openings that were seen to */
+    struct change rollback; /* our own, when new is down */
+    bool rolling_back;      /* it waits or is under way */
+    char evidence[256];     /* of it */
     void (*first)(struct proxy *proxy);
     TAILQ_HEAD(, waiting) changes;
 };
@@ -123,15 +131,41 @@ static enum health health_of_new(const struct steering *s) {
     return health_of(&s->proxy->health[SIDE_NEW], clock_mono_us(), reason, sizeof reason);
 }
 
+static bool gives_new(const struct control *c) {
+    return c->mode == MODE_NEW_ONLY || (c->mode == MODE_GRADUAL && c->ppm > 0);
+}
+
+/* Another instance, or a person, was there before us. */
+static bool is_needless(const struct steering *s, const struct change *change) {
+    return change == &s->rollback && !gives_new(&s->now);
+}
+
+static void tell_rollback(const struct steering *s, const struct change *change) {
+    if (change != &s->rollback)
+        return;
+    metrics_add(s->proxy->slab, METRIC_AUTO_ROLLBACKS, 0, 0, 0, 1);
+    log_say(LOG_WARN, "rolled back", "%s", change->reason);
+}
+
+static const char *evidence_of(const struct steering *s, const struct change *change) {
+    return change == &s->rollback ? s->evidence : "";
+}
+
 /* The store is away: only what takes from new is obeyed, here and on disk, until it is back. */
 static void change_without_store(struct steering *s, struct change *change) {
     struct control want = wanted(s, change);
+    if (is_needless(s, change)) {
+        end_change(s, change, CHANGE_OK);
+        return;
+    }
     if (!move_is_towards_legacy(&s->now, want.mode, want.ppm)) {
         fail_change(s, change);
         return;
     }
+    tell_rollback(s, change);
     s->pending = true;
     memcpy(s->pending_reason, change->reason, sizeof s->pending_reason);
+    snprintf(s->pending_evidence, sizeof s->pending_evidence, "%s", evidence_of(s, change));
     log_say(LOG_WARN, "change waits for the store", "%s is in force here", mode_names[want.mode]);
     s->now.epoch = UINT64_MAX; /* differs: it is published and saved */
     publish(s, &want);
@@ -154,7 +188,8 @@ static void submit_set(struct steering *s, struct change *change, const struct c
     s->set.from_ppm = has_good ? s->get.ret_good_ppm : 0;
     s->set.actor = slice_of(actor);
     s->set.reason = slice_of(reason);
-    s->set.evidence = slice_of("");
+    s->set.evidence =
+        slice_of(!change && s->pending ? s->pending_evidence : evidence_of(s, change));
     s->set.call.done = set_done;
     s->set.call.arg = s;
     s->set.call.timeout_ms = SET_TIMEOUT_MS;
@@ -166,7 +201,8 @@ static void submit_set(struct steering *s, struct change *change, const struct c
 
 static bool try_change(struct steering *s, struct change *change) {
     struct control want = wanted(s, change);
-    if (want.mode == s->now.mode && want.ppm == s->now.ppm && s->known && !s->invalid) {
+    if (is_needless(s, change) ||
+        (want.mode == s->now.mode && want.ppm == s->now.ppm && s->known && !s->invalid)) {
         end_change(s, change, CHANGE_OK);
         return false;
     }
@@ -204,8 +240,10 @@ static void set_done(struct store_call *call) {
         s->invalid = false;
         s->pending = false;
         publish(s, &s->setting);
-        if (change)
+        if (change) {
+            tell_rollback(s, change);
             end_change(s, change, CHANGE_OK);
+        }
     } else if (change && call->result == STORE_AWAY) {
         change_without_store(s, change);
     } else if (change && ++change->tries < TRIES) {
@@ -308,10 +346,44 @@ static void got(struct store_call *call) {
     next_change(s, away);
 }
 
+/* ---- new is down ---- */
+
+static void rolled_back(struct change *change) {
+    struct steering *s = change->arg;
+    s->rolling_back = false;
+    if (change->result != CHANGE_OK)
+        s->opened--; /* again at the next poll */
+}
+
+/* Each opening of new's breaker once: who goes back to new while it is open knows what he does. */
+static void mind_new(struct steering *s) {
+    unsigned opened = atomic_load(&s->proxy->breakers.opened[SIDE_NEW]);
+    if (s->rolling_back || opened == s->opened)
+        return;
+    s->opened = opened;
+    if (!s->proxy->rules->conf->rollback_on_new_down || !gives_new(&s->now))
+        return;
+    struct breaker_opening o = breakers_opening(s->proxy, SIDE_NEW);
+    s->rollback = (struct change){.done = rolled_back,
+                                  .arg = s,
+                                  .proxy = s->proxy,
+                                  .mode = MODE_EMERGENCY_ROLLBACK,
+                                  .actor = "pointsman"};
+    snprintf(s->rollback.reason, sizeof s->rollback.reason, "new is down: %s", o.reason);
+    snprintf(s->evidence, sizeof s->evidence,
+             "{\"breaker\":\"open\",\"failures\":%" PRIu32 ",\"attempts\":%" PRIu32
+             ",\"failed\":%" PRIu32 ",\"window_ms\":%" PRIu32 ",\"last_outcome\":\"%s\"}",
+             o.failed_in_row, o.window.ended, o.window.failed, o.window_ms,
+             outcome_names[o.outcome]);
+    s->rolling_back = true;
+    steering_change(s, &s->rollback);
+}
+
 static void poll(void *arg) {
     struct steering *s = arg;
     if (s->busy)
         return;
+    mind_new(s);
     s->busy = true;
     memset(&s->get, 0, sizeof s->get);
     s->get.call.done = got;

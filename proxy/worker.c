@@ -82,6 +82,10 @@ static void set_control(struct worker *w, const struct control *control) {
     text_put_u64(&t, control->epoch);
 }
 
+static void accept_last(void *arg) {
+    listener_finish_all(arg);
+}
+
 struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules,
                           struct err *err) {
     struct worker *w = calloc(1, sizeof *w);
@@ -95,6 +99,7 @@ struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rul
     LIST_INIT(&w->listeners);
     LIST_INIT(&w->conns);
     LIST_INIT(&w->under_way);
+    timer_init(&w->last_accept, accept_last, w);
     w->conn_scratch = malloc(SCRATCH_LEN);
     w->backend_scratch = malloc(SCRATCH_LEN);
     w->loop = loop_new();
@@ -197,22 +202,23 @@ bool worker_tell_rules(struct worker *w, struct rules *rules) {
     return true;
 }
 
-static void close_idle(struct worker *w) {
-    struct conn *c, *next;
-    for (c = LIST_FIRST(&w->conns); c; c = next) {
-        next = LIST_NEXT(c, entry);
-        if (c->state == CONN_HEAD) /* also half a head: nothing of it was taken on */
-            conn_close(c, CONN_END_STOP);
-    }
-}
-
+/* Senders that were not told yet get a moment: what is on its way on a kept connection, or waits in
+ * the kernel's queue, is served, with "Connection: close". */
 static void drain(struct message *message) {
     struct worker_message *m = CONTAINER_OF(message, struct worker_message, message);
-    m->worker->draining = true;
-    queue_close(m->worker);
-    listener_close_all(m->worker);
-    close_idle(m->worker);
+    struct worker *w = m->worker;
+    struct conn *c;
+    w->draining = true;
+    queue_close(w);
+    LIST_FOREACH (c, &w->conns, entry)
+        conn_drain(c);
+    timer_set(w->loop, &w->last_accept, LIST_EMPTY(&w->conns) ? 0 : CONN_GRACE_US);
     free(m);
+}
+
+void worker_conn_closed(struct worker *w) {
+    if (w->draining && LIST_EMPTY(&w->conns))
+        timer_set(w->loop, &w->last_accept, 0);
 }
 
 static void open_listeners(struct message *message) {

@@ -60,8 +60,10 @@ struct worker {
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, conn) conns;
     LIST_HEAD(, delivery) under_way; /* detached ones too */
+    bool listening;                  /* told to accept */
     bool draining;
-    bool ended; /* the thread is gone: nothing is started or asked for any more */
+    struct timer last_accept; /* of a worker that drains */
+    bool ended;               /* the thread is gone: nothing is started or asked for any more */
     char *conn_scratch;
     char *backend_scratch;
 };
@@ -76,6 +78,8 @@ void worker_tell_open(struct worker *w);
 MUST_CHECK bool worker_tell_control(struct worker *w, const struct control *control);
 MUST_CHECK bool worker_tell_rules(struct worker *w, struct rules *rules);
 void worker_tell_drain(struct worker *w);
+/* A connection was closed; the worker's own thread. */
+void worker_conn_closed(struct worker *w);
 /* Stops the loop, joins, frees. */
 void worker_free(struct worker *w);
 

@@ -52,9 +52,11 @@ struct journal {
     struct journal_reads reading;
 
     /* the writer's own: */
+    bool live; /* from its start on: what is SENDING and in nobody's hand was forgotten, not left */
     struct journal_work w;
     struct journal_walk walk;
     bool walking;
+    unsigned walk_rounds;               /* in which the piece failed */
     const struct journal_call *walk_of; /* NULL: the journal's own */
     uint64_t look_us;                   /* when open takes look again, monotonic, as all below */
     uint64_t tick_us;

@@ -95,6 +95,8 @@ static bool settle_down(struct journal_work *w, struct journal_put *c,
                         const struct journal_slim *old) {
     uint64_t first = c->ret_seq;
     enum row_state state = c->mark.state;
+    if (!c->in_hand && !hand_drop(&w->hand, c->ret_seq))
+        return false;
     if (old && old->ordered && journal_active(old->state) &&
         !journal_line(w, old->source, old->entity, &first))
         return false;

@@ -122,13 +122,34 @@ static bool empty_wal(struct journal_sql *sql) {
     return true;
 }
 
+/* A put that was answered "failed" may be on disk all the same: its owner knows nothing of it. What
+ * became of the event is the store's to say, so it goes through a claim like any other. */
+static bool queue_orphans(struct journal *j) {
+    sqlite3_stmt *s = NULL;
+    char text[160];
+    bool ok = sqlite3_prepare_v2(j->w.sql->db, "SELECT seq FROM event WHERE state = 1", -1, &s,
+                                 NULL) == SQLITE_OK &&
+              journal_sql_exec(j->w.sql, "BEGIN IMMEDIATE");
+    int rc = SQLITE_DONE;
+    while (ok && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        uint64_t seq = (uint64_t)sqlite3_column_int64(s, 0);
+        snprintf(text, sizeof(text),
+                 "UPDATE event SET ver = ver + 1, state = 0, due = %llu WHERE seq = %llu",
+                 (unsigned long long)clock_wall_us(), (unsigned long long)seq);
+        ok = hand_has(&j->w.hand, seq) || journal_sql_exec(j->w.sql, text);
+    }
+    sqlite3_finalize(s);
+    return ok && rc == SQLITE_DONE && journal_sql_exec(j->w.sql, "COMMIT");
+}
+
 /* False: *ret_trouble and err say why. */
 static bool open_once(struct journal *j, bool check, struct err *err,
                       enum journal_trouble *ret_trouble) {
     j->w.sql = journal_sql_open(j->path, err, ret_trouble);
     if (!j->w.sql)
         return false;
-    if ((!check || is_whole(j)) && empty_wal(j->w.sql) && journal_work_count(&j->w))
+    if ((!check || is_whole(j)) && empty_wal(j->w.sql) && (!j->live || queue_orphans(j)) &&
+        journal_work_count(&j->w))
         return true;
     *ret_trouble = j->w.sql->trouble == TROUBLE_NONE ? TROUBLE_DAMAGED : j->w.sql->trouble;
     err_set(err, "%s: %s", j->path, j->w.sql->problem[0] ? j->w.sql->problem : "damaged");

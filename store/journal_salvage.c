@@ -25,7 +25,7 @@
 
 enum { FROM_EVENT = 0, FROM_PAYLOAD, TO_EVENT, TO_PAYLOAD, STATEMENTS };
 static const char *const texts[STATEMENTS] = {
-    "SELECT " COLUMNS " FROM event NOT INDEXED WHERE seq > ?1 ORDER BY seq LIMIT 1",
+    "SELECT " COLUMNS " FROM event NOT INDEXED WHERE seq >= ?1 ORDER BY seq LIMIT 1",
     "SELECT head, target, body, sum FROM payload WHERE seq = ?1",
     "INSERT OR IGNORE INTO event (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
     " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
@@ -46,7 +46,7 @@ struct salvage {
 /* ---- rows ---- */
 
 /* ROW: in FROM_EVENT, to be reset. */
-static int read_after(struct salvage *v, uint64_t seq) {
+static int read_from(struct salvage *v, uint64_t seq) {
     sqlite3_stmt *s = v->statements[FROM_EVENT];
     sqlite3_reset(s);
     journal_bind(s, 1, seq);
@@ -101,7 +101,7 @@ static bool copy_row(struct salvage *v, uint64_t *ret_seq) {
     return ok;
 }
 
-/* What follows `bad` can not be read: where it can be again. False: nowhere. */
+/* From `bad` on nothing can be read: where it can be again. False: nowhere. */
 static bool feel(struct salvage *v, uint64_t bad, uint64_t *ret_good) {
     uint64_t good = bad;
     int rc = SQLITE_ERROR;
@@ -110,13 +110,13 @@ static bool feel(struct salvage *v, uint64_t bad, uint64_t *ret_good) {
             return false;
         bad = good;
         good += step;
-        rc = read_after(v, good);
+        rc = read_from(v, good);
         if (rc == SQLITE_DONE)
             break; /* past the end, but there may be rows between */
     }
     while (good - bad > 1 && v->errors <= ERRORS_MAX) {
         uint64_t middle = bad + (good - bad) / 2;
-        rc = read_after(v, middle);
+        rc = read_from(v, middle);
         if (rc == SQLITE_ROW || rc == SQLITE_DONE)
             good = middle;
         else
@@ -131,16 +131,16 @@ static bool commit(struct salvage *v) {
 }
 
 static bool copy_rows(struct salvage *v) {
-    uint64_t at = 0, copied = 0;
+    uint64_t at = 1, copied = 0;
     for (;;) {
-        int rc = read_after(v, at);
+        int rc = read_from(v, at);
         if (rc == SQLITE_ROW) {
             uint64_t seq = at;
             if (!copy_row(v, &seq) || (++copied % COMMIT_EVERY == 0 && !commit(v)))
                 return false;
-            if (seq <= at)
+            if (seq < at)
                 return true; /* the tree leads back: enough */
-            at = seq;
+            at = seq + 1;
         } else if (rc == SQLITE_DONE || !feel(v, at, &at)) {
             return true;
         }
@@ -208,7 +208,8 @@ static bool rescue(const char *damaged, const char *fresh, uint64_t known,
     v.to = journal_sql_open(fresh, err, &trouble);
     if (!v.to)
         return false;
-    /* What is set aside stays as it was found, the WAL beside it. */
+    /* What is set aside stays as it was found, the WAL beside it. A file that was cut is read only
+     * by who could mend its schema. */
     (void)sqlite3_open_v2(damaged, &v.from, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     if (!v.from) {
         err_set(err, "no memory to read %s", damaged);
@@ -216,6 +217,7 @@ static bool rescue(const char *damaged, const char *fresh, uint64_t known,
         return false;
     }
     (void)sqlite3_db_config(v.from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_exec(v.from, "PRAGMA writable_schema = ON", NULL, NULL, NULL);
     bool ok = copy(&v, ret);
     if (!ok)
         err_set(err, "%s: %s", fresh, v.to->problem);

@@ -14,7 +14,7 @@
 
 #define SLIM_COLUMNS                                                                               \
     "seq, ver, state, ordered, first, tries, bytes, coalesce(length(answer), 0), source, entity,"  \
-    " token"
+    " token, reason"
 #define LINE "FROM event WHERE source = ?1 AND entity = ?2 AND ordered = 1 AND state IN (0, 1)"
 #define DUE                                                                                        \
     "SELECT seq, due FROM event WHERE state = 0 AND first = 1 AND retry = ?1 AND side = ?2"        \

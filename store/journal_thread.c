@@ -196,8 +196,11 @@ static void end_walk(struct journal *j, enum journal_result result) {
         call->result = result;
         journal_answer(j, call);
     }
+    if (result != JOURNAL_OK && !j->walk_of)
+        j->clock_ahead_us = INT64_MAX; /* the next tick begins it again */
     j->walking = false;
     j->walk_of = NULL;
+    j->walk_rounds = 0;
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -222,7 +225,8 @@ static void walk(struct journal *j) {
     }
     j->w.now_us = clock_wall_us();
     bool ok = j->w.sql && journal_walk_on(&j->w, &j->walk, &over);
-    if (!ok && j->w.sql && journal_remedy(j) == REMEDY_AGAIN)
+    j->walk_rounds = ok ? 0 : j->walk_rounds + 1;
+    if (!ok && j->w.sql && journal_remedy(j) == REMEDY_AGAIN && j->walk_rounds < ROUNDS)
         return;
     if (!ok || over)
         end_walk(j, ok ? JOURNAL_OK : JOURNAL_FAILED);
@@ -332,6 +336,7 @@ static void answer_all(struct journal *j, struct journal_call **calls, unsigned 
 
 void *journal_writer_main(void *arg) {
     struct journal *j = arg;
+    j->live = true;
     struct journal_call *calls[BATCH_MAX];
     unsigned count;
     while (gather(j, calls, &count)) {

@@ -62,6 +62,7 @@ static void read_slim(sqlite3_stmt *s, struct journal_slim *ret) {
         .seq = journal_column(s, 0),
         .ver = journal_column(s, 1),
         .state = state < ROW_STATES ? (enum row_state)state : ROW_DEAD,
+        .damaged = journal_column(s, 11) == REASON_DAMAGED,
         .ordered = journal_column(s, 3) != 0,
         .first = journal_column(s, 4) != 0,
         .tries = (uint32_t)journal_column(s, 5),
@@ -192,7 +193,7 @@ bool journal_damaged(struct journal_work *w, uint64_t seq) {
     bool found;
     if (!journal_slim(w, seq, &row, &found))
         return false;
-    if (!found || row.state == ROW_DONE || hand_has(&w->hand, seq))
+    if (!found || row.damaged || row.state == ROW_DONE || hand_has(&w->hand, seq))
         return true;
     w->tally.damaged++;
     journal_bind(w->sql->statements[JS_DAMAGED_SET], 1, w->tally.damaged);

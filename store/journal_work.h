@@ -48,6 +48,7 @@ struct journal_work {
 struct journal_slim {
     uint64_t seq, ver;
     enum row_state state;
+    bool damaged; /* … is its reason */
     bool ordered;
     bool first;
     uint32_t tries;
@@ -92,7 +93,7 @@ MUST_CHECK bool journal_make_room(struct journal_work *w, int64_t bytes, uint64_
 /* At most `most` rows done before then. */
 MUST_CHECK bool journal_drop_done(struct journal_work *w, uint64_t before_us, unsigned most,
                                   unsigned *ret_dropped);
-/* Never to be delivered; counted. Rows in hand and done ones stay as they are. */
+/* Never to be delivered; counted once. Rows in hand and done ones stay as they are. */
 MUST_CHECK bool journal_damaged(struct journal_work *w, uint64_t seq);
 
 /* ---- operations in files of their own ---- */

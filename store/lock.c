@@ -10,7 +10,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <pointsman/clock.h>
+
+#define LOOK_NS 3000000
 
 static bool make_directory(const char *path, struct err *err) {
     char part[PATH_MAX];
@@ -43,7 +48,19 @@ static void say_holder(const char *path, int fd, struct err *err) {
             path, pid[0] ? pid : "unknown");
 }
 
-int lock_take(const char *directory, struct err *err) {
+/* flock has no time limit of its own. */
+static bool lock_within(int fd, uint32_t wait_ms) {
+    const struct timespec pause = {0, LOOK_NS};
+    uint64_t end_us = clock_mono_us() + wait_ms * UINT64_C(1000);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EINTR && (errno != EWOULDBLOCK || clock_mono_us() >= end_us))
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
+int lock_take(const char *directory, uint32_t wait_ms, struct err *err) {
     char path[PATH_MAX], pid[32];
     if (!make_directory(directory, err))
         return -1;
@@ -56,7 +73,7 @@ int lock_take(const char *directory, struct err *err) {
         err_set(err, "%s: %s", path, strerror(errno));
         return -1;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (!lock_within(fd, wait_ms)) {
         if (errno == EWOULDBLOCK)
             say_holder(path, fd, err);
         else

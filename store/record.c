@@ -195,13 +195,14 @@ void record_show_event(struct store_look *look, const struct event_record *e, ui
     for (int side = 0; side < SIDES; side++) {
         const struct leg_record *leg = &e->legs[side];
         bool over = leg->state == LEG_IN_FLIGHT && leg->until_us <= now_us;
+        bool mark = leg->status == RECORD_REPEATS; /* never a backend's */
         struct store_leg *ret = &look->ret_legs[side];
         *ret = (struct store_leg){.state = over ? LEG_IN_DOUBT : leg->state,
                                   .role = leg->role,
                                   .attempt = leg->attempt,
                                   .fence = leg->fence,
                                   .until_wall_us = leg->until_us,
-                                  .status = leg->status};
+                                  .status = mark ? 0 : leg->status};
         memcpy(ret->token, leg->token, sizeof(ret->token));
     }
 }

@@ -31,6 +31,8 @@
 
 #define RECORD_ATTEMPT_MAX 99999u
 #define RECORD_STATUS_MAX  999u
+/* The status of a leg in flight, or in doubt, that repeats an attempt in doubt. */
+#define RECORD_REPEATS 1u
 
 /* Open and in doubt records are kept this long, entities this long after they last mattered. */
 #define RECORD_OPEN_US   (30ull * 86400 * 1000000)

@@ -3,6 +3,7 @@
 local DAY_MS = 86400000
 local OPEN_MS = '2592000000'
 local ABSENT, FLIGHT, DONE, NOT_DONE, UNSENT, DOUBT = '-', '1', '2', '3', '4', '6'
+local REPEATS = '001' -- the status of a leg that was claimed out of doubt
 
 local function clock()
   local t = redis.call('TIME')
@@ -171,6 +172,7 @@ local function claim(keys, args)
   if rec then
     local other = legs[side == '0' and '1' or '0']
     head, asked, shadow = rec:sub(1, 19), asked and other == ABSENT, other
+    if owner(legs[side], DOUBT) or owner(legs[side], FLIGHT) then leg = leg:sub(1, -4) .. REPEATS end
     leg = mine .. ' ' .. next_attempt(legs[side]) .. ' ' .. leg
   else
     head = '1 ' .. ('%016d'):format(now) .. ' '
@@ -256,7 +258,13 @@ local function finish(keys, args)
   local beside = rec:sub(other, other)
   local open = (s == DOUBT and was == '0') or beside == FLIGHT or
                (beside == DOUBT and rec:sub(other + 1, other + 1) == '0')
-  local leg = s .. was .. '0' .. rec:sub(at + 3, at + 77) .. args[5]
+  local state_now, status = s, args[5]
+  -- What was claimed out of doubt stays in doubt until it is done: the first attempt may have worked.
+  if s ~= DONE and had ~= NOT_DONE and rec:sub(at + 78, at + 80) == REPEATS then
+    state_now, status = DOUBT, REPEATS
+    open = open or was == '0'
+  end
+  local leg = state_now .. was .. '0' .. rec:sub(at + 3, at + 77) .. status
   redis.call('PSETEX', keys[1], open and OPEN_MS or args[7], rec:sub(1, at - 1) .. leg .. rec:sub(at + 81))
   if was == '0' and own and own:sub(3, 18) == rec:sub(at + 44, at + 59) then
     local count = own:sub(20, 29)
@@ -337,12 +345,13 @@ end
 
 -- KEYS event, entity. ARGV side role state pin disk as digits, token, attempt, fence, lease left in us, status,
 -- stickiness left in us, first claimed, remember in ms, tail.
-local function newer(leg, args, s)
+local function newer(leg, args, s, r)
   if leg == ABSENT then return true end
   local had = state(leg)
   if token(leg) == args[2] then
     return s ~= FLIGHT and (had == FLIGHT or (had == DOUBT and s ~= DOUBT))
   end
+  if role(leg) == '0' and (r == '1' or had == DOUBT) then return r == '0' and s == DONE end
   if had == FLIGHT or had == DONE then return false end
   local was, is = fence(leg), args[4] + 0
   return was < is or (was == is and leg:sub(39, 43) + 0 < args[3] + 0)
@@ -359,7 +368,7 @@ local function put_back(keys, args)
     legs, tail = ev_legs(rec)
   end
   local leg = legs[side]
-  if not newer(leg, args, s) then return token(leg) == args[2] and 'K 0' or 'S' end
+  if not newer(leg, args, s, r) then return token(leg) == args[2] and 'K 0' or 'S' end
   local gen, lowered = args[4] + 0, lower(own, leg)
   local lease, stick = s == FLIGHT and now + args[5] or now, args[7] == '0' and 0 or now + args[7]
   local holds = false

@@ -82,9 +82,11 @@ void rules_finish(struct records *r, uint64_t now_us, struct store_finish *call)
     bool late = leg->settled && leg->state == LEG_NOT_DONE && call->outcome == OUTCOME_DONE;
     if (leg->state != LEG_IN_FLIGHT && leg->state != LEG_IN_DOUBT && !late)
         return; /* final: the first outcome stays */
+    bool repeats = !late && leg->status == RECORD_REPEATS && call->outcome != OUTCOME_DONE;
     leg->settled = false;
-    leg->state = record_state_of(call->outcome);
-    leg->status = call->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : call->status;
+    leg->state = repeats ? LEG_IN_DOUBT : record_state_of(call->outcome);
+    if (!repeats)
+        leg->status = call->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : call->status;
     rules_lower_open(r, leg);
     r->event_changed = true;
     if (call->outcome != OUTCOME_UNSENT && leg->role == ROLE_OWNER && r->has_entity &&
@@ -150,6 +152,7 @@ void rules_settle(struct records *r, uint64_t now_us, struct store_settle *call)
 
 /* Whether the leg that is asserted may be written over the stored one. */
 static bool newer(const struct leg_record *stored, const struct leg_record *known) {
+    bool owner = stored->role == ROLE_OWNER;
     if (stored->state == LEG_ABSENT)
         return true;
     if (same_token(stored, known->token)) {
@@ -157,6 +160,8 @@ static bool newer(const struct leg_record *stored, const struct leg_record *know
         return ended && (stored->state == LEG_IN_FLIGHT ||
                          (stored->state == LEG_IN_DOUBT && known->state != LEG_IN_DOUBT));
     }
+    if (owner && (known->role == ROLE_SHADOW || stored->state == LEG_IN_DOUBT))
+        return known->role == ROLE_OWNER && known->state == LEG_DONE; /* a doubt does not just go */
     return stored->state != LEG_IN_FLIGHT && stored->state != LEG_DONE &&
            (stored->fence < known->fence ||
             (stored->fence == known->fence && stored->attempt < known->attempt));

@@ -120,8 +120,12 @@ static bool take_entity(struct records *r, uint64_t now_us, uint64_t until_us, e
     return true;
 }
 
+/* What is claimed out of doubt stays in doubt until it is done: the first attempt may have worked.
+ */
 static void put_leg(struct leg_record *leg, const struct store_claim *c, enum role role,
                     enum record_from from, uint64_t fence, uint64_t until_us) {
+    bool doubt =
+        leg->role == ROLE_OWNER && (leg->state == LEG_IN_DOUBT || leg->state == LEG_IN_FLIGHT);
     uint32_t attempt = leg->attempt < RECORD_ATTEMPT_MAX ? leg->attempt + 1 : RECORD_ATTEMPT_MAX;
     *leg = (struct leg_record){.state = LEG_IN_FLIGHT,
                                .role = role,
@@ -130,7 +134,8 @@ static void put_leg(struct leg_record *leg, const struct store_claim *c, enum ro
                                .on_disk = role == ROLE_OWNER && c->on_disk,
                                .attempt = attempt,
                                .fence = fence,
-                               .until_us = until_us};
+                               .until_us = until_us,
+                               .status = doubt ? RECORD_REPEATS : 0};
     memcpy(leg->token, c->token.text, TOKEN_LEN);
 }
 

@@ -32,14 +32,14 @@ struct store_client {
     struct task answer;
 };
 
-struct store *store_open(const struct conf *conf, struct err *err) {
+struct store *store_open_within(const struct conf *conf, uint32_t wait_ms, struct err *err) {
     struct store *store = calloc(1, sizeof(*store));
     char path[PATH_MAX];
     if (!store) {
         err_set(err, "no memory for the store");
         return NULL;
     }
-    store->lock_fd = lock_take(conf->directory, err);
+    store->lock_fd = lock_take(conf->directory, wait_ms, err);
     if (store->lock_fd < 0)
         goto failed;
     if (conf->store_kind == STORE_REDIS) {
@@ -64,6 +64,10 @@ struct store *store_open(const struct conf *conf, struct err *err) {
 failed:
     store_close(store);
     return NULL;
+}
+
+struct store *store_open(const struct conf *conf, struct err *err) {
+    return store_open_within(conf, 0, err);
 }
 
 void store_close(struct store *store) {

@@ -9,14 +9,16 @@
 #include <pointsman/err.h>
 #include <pointsman/loop.h>
 #include <pointsman/proxy.h>
+#include <pointsman/sockets.h>
 
 struct admin;
 
-/* Binds conf->admin and serves on `loop` (the one given to proxy_start; not running yet or this
- * thread's own). Address and token are those of `conf` until the process ends: a reload does not
- * change them. */
+/* Serves the admin address's socket (which stays that of `sockets`) on `loop` (the one given to
+ * proxy_start; not running yet or this thread's own). Address and token are those of `conf` until
+ * the process ends: a reload does not change them. */
 MUST_CHECK struct admin *admin_start(struct proxy *proxy, struct loop *loop,
-                                     const struct conf *conf, struct err *err);
+                                     const struct conf *conf, const struct sockets *sockets,
+                                     struct err *err);
 /* Closes everything; NULL is allowed. Before proxy_stop, with the loop's thread ended or the
  * caller; answers that still wait for the store are dropped when the proxy ends their calls, so
  * loop_free comes last. */

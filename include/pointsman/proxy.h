@@ -12,17 +12,20 @@
 #include <pointsman/loop.h>
 #include <pointsman/metrics.h>
 #include <pointsman/router.h>
+#include <pointsman/sockets.h>
 #include <pointsman/store.h>
 
 struct proxy;
 
-/* Binds the listeners, settles what the last run left open, starts workers, probes and steering.
+/* Settles what the last run left open, starts workers, which accept from `sockets` (open; outlives
+ * the proxy), probes and steering.
  * Steering and probes run on `loop` (the admin thread's, not running yet or this thread's own).
  * Takes its own reference of conf. */
 MUST_CHECK struct proxy *proxy_start(struct conf *conf, struct store *store,
-                                     struct journal *journal, struct loop *loop, struct err *err);
-/* Readiness off, listeners closed, idle connections closed; what is in flight may finish. Any
- * thread. */
+                                     struct journal *journal, struct sockets *sockets,
+                                     struct loop *loop, struct err *err);
+/* Readiness off; for a second new connections and the next request of kept ones are still served,
+ * then listeners and idle connections are closed; what is in flight may finish. Any thread. */
 void proxy_drain(struct proxy *proxy);
 /* True once nothing is in flight and every answer is out. Any thread. */
 bool proxy_is_idle(struct proxy *proxy);

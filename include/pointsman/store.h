@@ -24,6 +24,9 @@ struct store_client;
 
 /* Opens what the configuration names (directory, database, threads). The process has one. */
 MUST_CHECK struct store *store_open(const struct conf *conf, struct err *err);
+/* The same, waiting for a process that still has the directory. */
+MUST_CHECK struct store *store_open_within(const struct conf *conf, uint32_t wait_ms,
+                                           struct err *err);
 /* After every client is freed. */
 void store_close(struct store *store);
 MUST_CHECK struct store_client *store_client_new(struct store *store, struct loop *loop);

@@ -208,7 +208,7 @@ withBothStores('probes and events make the health that status and metrics show',
 });
 
 scenario('without probes events show that a backend is bad, and that it is good again', async (world) => {
-  const { pm, legacy } = await world.system();
+  const { pm, legacy } = await world.system({ config: { breaker: { open: '100ms' } } });
   assert.equal((await pm.status()).backends.legacy.health, 'unknown');
   await pm.send(await opened(1));
   await until('good', async () => (await pm.status()).backends.legacy.health === 'good');

@@ -383,8 +383,8 @@ scenario('the breaker of new opens: emergency_rollback once over two instances, 
     assert.equal(answer.status, 200, 'legacy did it');
   });
   for (const pm of pms) await pm.seesMode('emergency_rollback', 0);
-  const audit = (await pms[0].admin('GET', '/v1/audit')).json;
-  const entries = (audit.entries ?? audit).filter(({ to }) => to === 'emergency_rollback');
+  const { audit } = (await pms[0].admin('GET', '/v1/audit')).json;
+  const entries = audit.filter(({ to }) => to === 'emergency_rollback');
   assert.equal(entries.length, 1);
   assert.equal(entries[0].actor, 'pointsman');
   assert.ok(JSON.stringify(entries[0].evidence).includes('breaker'));

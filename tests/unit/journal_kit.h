@@ -122,7 +122,7 @@ static inline void jkit_done(struct journal_call *call) {
 
 /* Until every submitted call is answered. */
 static inline void jkit_wait(struct jkit *kit) {
-    if (kit->open)
+    while (kit->open)
         loop_run(kit->loop);
 }
 

@@ -8,6 +8,7 @@
 #include <pointsman/log.h>
 
 #include "../../proxy/control_file.h"
+#include "../../proxy/repin.h"
 #include "../../proxy/steering.h"
 #include "rig.h"
 
@@ -70,6 +71,8 @@ static inline void wheelhouse_open(struct wheelhouse *h, const char *store, cons
     h->proxy->loop = h->loop;
     h->proxy->client = store_client_new(h->proxy->store, h->loop);
     assert_non_null(h->proxy->client);
+    h->proxy->repin = repin_new(h->proxy);
+    assert_non_null(h->proxy->repin);
     h->first = 0;
     wheelhouse_now = h;
     h->proxy->steering = steering_new(h->proxy, wheelhouse_first);
@@ -84,6 +87,7 @@ static inline unsigned wheelhouse_close(struct wheelhouse *h, const char *logged
     atomic_store(&rig_hurry_us, 0);
     store_client_free(h->proxy->client);
     steering_free(h->proxy->steering);
+    repin_free(h->proxy->repin);
     rig_proxy_free(h->proxy);
     loop_free(h->loop);
     log_stop();

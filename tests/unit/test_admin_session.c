@@ -19,6 +19,7 @@
 
 struct server {
     struct loop *loop;
+    struct sockets *sockets;
     struct admin *admin;
     pthread_t thread;
 };
@@ -36,7 +37,10 @@ static int start(void **state) {
     struct err err = {""};
     s.loop = loop_new();
     assert_non_null(s.loop);
-    s.admin = admin_start(NULL, s.loop, &conf, &err);
+    s.sockets = sockets_new();
+    if (!s.sockets || !sockets_open(s.sockets, &conf, &err))
+        fail_msg("%s", err.text);
+    s.admin = admin_start(NULL, s.loop, &conf, s.sockets, &err);
     if (!s.admin)
         fail_msg("%s", err.text);
     assert_int_equal(pthread_create(&s.thread, NULL, serve, s.loop), 0);
@@ -49,6 +53,7 @@ static int stop(void **state) {
     loop_stop_soon(s->loop);
     pthread_join(s->thread, NULL);
     admin_stop(s->admin);
+    sockets_free(s->sockets);
     loop_free(s->loop);
     return 0;
 }

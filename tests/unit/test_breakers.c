@@ -82,7 +82,6 @@ static void open_new(void) {
 static void an_open_breaker_is_told_once(void **state) {
     (void)state;
     struct backend_state s;
-    enum outcome failure;
     open_new();
     assert_int_equal(breakers_state(proxy, SIDE_NEW), BREAKER_OPEN);
     for (int i = 0; i < 10; i++) {
@@ -92,8 +91,11 @@ static void an_open_breaker_is_told_once(void **state) {
     proxy_backend_state(proxy, SIDE_NEW, &s);
     assert_int_equal(s.breaker, BREAKER_OPEN);
     assert_string_equal(s.breaker_reason, "5 attempts in a row failed");
-    assert_int_equal(breakers_look(proxy, SIDE_NEW, &failure).failed_in_row, 5);
-    assert_int_equal(failure, OUTCOME_NOT_DONE);
+    struct breaker_opening o = breakers_opening(proxy, SIDE_NEW);
+    assert_string_equal(o.reason, s.breaker_reason);
+    assert_int_equal(o.failed_in_row, 5);
+    assert_int_equal(o.window.ended, 5);
+    assert_int_equal(o.outcome, OUTCOME_NOT_DONE);
     for (int i = 0; i < 2; i++)
         assert_int_equal(metrics_value(proxy_metrics(proxy), METRIC_BREAKER_OPENED, SIDE_NEW, 0, 0),
                          1);
@@ -188,7 +190,6 @@ static void *hammer(void *arg) {
 static void many_threads_share_one_breaker(void **state) {
     (void)state;
     pthread_t threads[THREADS];
-    enum outcome failure;
     logged();
     assert_true(log_start(STDERR_FILENO, LOG_ERROR, 65536)); /* more lines than a pipe holds */
     conf.breaker_open_ms = 10;
@@ -202,7 +203,7 @@ static void many_threads_share_one_breaker(void **state) {
     for (int i = 0; i < 3 && breakers_state(proxy, SIDE_NEW) != BREAKER_CLOSED; i++)
         attempt(SIDE_NEW, PASS_PROBE, OUTCOME_DONE);
     assert_int_equal(breakers_state(proxy, SIDE_NEW), BREAKER_CLOSED);
-    assert_int_equal(breakers_look(proxy, SIDE_NEW, &failure).state, BREAKER_CLOSED);
+    assert_int_equal(breakers_look(proxy, SIDE_NEW).state, BREAKER_CLOSED);
     assert_true(atomic_load(&proxy->breakers.opened[SIDE_NEW]) > 10);
     log_stop();
 }

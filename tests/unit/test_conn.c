@@ -360,19 +360,85 @@ static void a_body_slower_than_the_deadline_is_taken_all_the_same(void **state) 
     rig_stop(&r);
 }
 
+static void drain(struct rig *r) {
+    worker_tell_drain(r->worker);
+    RIG_UNTIL(r, r->worker->draining);
+}
+
 static void draining_ends_idle_connections_and_finishes_the_others(void **state) {
     (void)state;
     struct rig r;
     rig_start(&r, &plain);
     struct sender *busy = rig_post(&r, "drain", 1), *idle = rig_sender(&r);
     RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
-    worker_tell_drain(r.worker);
+    drain(&r);
+    rig_advance(&r, CONN_GRACE_US + 100000);
     RIG_UNTIL(&r, idle->eof);
     assert_false(busy->eof);
     stub_says(&r.stubs[SIDE_LEGACY], OK_ANSWER);
     struct http_head head = rig_expect(&r, busy, 200, "ok");
     assert_header(&head, "connection", "close");
     RIG_UNTIL(&r, busy->eof);
+    rig_stop(&r);
+}
+
+static void a_request_that_is_on_its_way_when_draining_begins_is_served(void **state) {
+    (void)state;
+    struct rig r;
+    rig_start(&r, &plain);
+    r.stubs[SIDE_LEGACY].answer = OK_ANSWER;
+    struct sender *kept = rig_post(&r, "before", 1), *half = rig_sender(&r);
+    const char *event = rig_event("half", 2);
+    struct http_head head = rig_expect(&r, kept, 200, "ok");
+    assert_header(&head, "connection", NULL);
+    sender_send(&r, half, event, 20);
+    drain(&r);
+    rig_advance(&r, CONN_GRACE_US - 200000);
+    sender_says(&r, half, rig_event("half", 2) + 20);
+    head = rig_expect(&r, half, 200, "ok");
+    assert_header(&head, "connection", "close");
+    sender_says(&r, kept, rig_event("after", 3));
+    head = rig_expect(&r, kept, 200, "ok");
+    assert_header(&head, "connection", "close");
+    RIG_UNTIL(&r, kept->eof && half->eof);
+    rig_stop(&r);
+}
+
+static void draining_does_not_wait_for_the_rest_of_a_head(void **state) {
+    (void)state;
+    struct rig r;
+    rig_start(&r, &plain);
+    struct sender *half = rig_sender(&r);
+    drain(&r);
+    rig_advance(&r, CONN_GRACE_US - 200000);
+    sender_send(&r, half, rig_event("half", 1), 20);
+    rig_advance(&r, CONN_GRACE_US - 200000);
+    assert_false(half->eof);
+    rig_advance(&r, 400000);
+    RIG_UNTIL(&r, half->eof);
+    assert_int_equal(buf_len(&half->got), 0);
+    rig_stop(&r);
+}
+
+/* Begun before, so its head could not say "close". */
+static void a_streamed_answer_that_ends_while_draining_leaves_no_connection(void **state) {
+    (void)state;
+    struct rig r;
+    rig_start(&r, &plain);
+    struct sender *s = rig_post(&r, "stream", 1);
+    RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
+    stub_says(&r.stubs[SIDE_LEGACY], "HTTP/1.1 200 OK\r\nContent-Length: 100002\r\n\r\n");
+    char *piece = calloc(1, 100001);
+    assert_non_null(piece);
+    memset(piece, 'x', 100000);
+    stub_says(&r.stubs[SIDE_LEGACY], piece);
+    free(piece);
+    RIG_UNTIL(&r, buf_len(&s->got) > 90000);
+    drain(&r);
+    stub_says(&r.stubs[SIDE_LEGACY], "ok");
+    rig_expect(&r, s, 200, "xok");
+    rig_advance(&r, CONN_GRACE_US + 100000);
+    RIG_UNTIL(&r, s->eof);
     rig_stop(&r);
 }
 
@@ -395,6 +461,9 @@ int main(void) {
         cmocka_unit_test(a_body_must_bring_64_kib_in_ten_seconds),
         cmocka_unit_test(a_body_slower_than_the_deadline_is_taken_all_the_same),
         cmocka_unit_test(draining_ends_idle_connections_and_finishes_the_others),
+        cmocka_unit_test(a_request_that_is_on_its_way_when_draining_begins_is_served),
+        cmocka_unit_test(draining_does_not_wait_for_the_rest_of_a_head),
+        cmocka_unit_test(a_streamed_answer_that_ends_while_draining_leaves_no_connection),
     };
     return cmocka_run_group_tests(tests, rig_clock_on, rig_clock_off);
 }

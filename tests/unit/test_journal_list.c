@@ -22,7 +22,7 @@ static const char *list_ids(struct jkit *kit, struct journal_filter filter) {
 
 static void a_list_is_read_in_pages(void **state) {
     struct jkit *kit = *state;
-    char id[8];
+    char id[16];
     for (int i = 0; i < 25; i++) {
         snprintf(id, sizeof(id), "d%02d", i);
         put_as(kit, id, ROW_DEAD, REASON_REJECTED, SIDE_NEW);

@@ -226,7 +226,7 @@ static void calls_of_one_turn_share_a_commit(void **state) {
     struct jkit *kit = *state;
     enum { COUNT = 200 };
     static struct journal_put puts[COUNT];
-    char ids[COUNT][8];
+    char ids[COUNT][12];
     struct blob *body = jkit_body("body");
     for (int i = 0; i < COUNT; i++) {
         snprintf(ids[i], sizeof(ids[i]), "%d", i);

@@ -3,6 +3,8 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <pointsman/store.h>
+
 #include "../../store/room.h"
 #include "journal_kit.h"
 
@@ -98,7 +100,7 @@ static void the_file_shrinks_once_it_is_worked_off(void **state) {
     struct jkit *kit = *state;
     enum { COUNT = 60 };
     struct journal_put puts[COUNT];
-    char id[8];
+    char id[16];
     for (int i = 0; i < COUNT; i++) {
         snprintf(id, sizeof(id), "%d", i);
         puts[i] = put_bytes(kit, id, 1 << 20, ROW_QUEUED);
@@ -180,7 +182,7 @@ static void a_full_disk_takes_no_events_but_every_outcome(void **state) {
         skip();
     enum { COUNT = 100 };
     static struct journal_put rows[COUNT];
-    char id[8];
+    char id[16];
     for (int i = 0; i < COUNT; i++) {
         snprintf(id, sizeof(id), "%d", i);
         rows[i] = put_bytes(kit, id, 10000, ROW_QUEUED);
@@ -224,7 +226,7 @@ static void a_journal_that_filled_the_disk_itself_comes_back_when_worked_off(voi
         skip();
     static struct journal_put rows[2000];
     unsigned count = 0;
-    char id[8];
+    char id[16];
     do {
         snprintf(id, sizeof(id), "%u", count);
         rows[count] = put_bytes(kit, id, 20000, ROW_QUEUED);
@@ -254,6 +256,42 @@ static void a_journal_opens_on_a_full_disk(void **state) {
     assert_int_equal(m.call.result, JOURNAL_OK);
 }
 
+static void claimed(struct store_call *call) {
+    struct jkit *kit = call->arg;
+    loop_stop(kit->loop);
+}
+
+static void claims_still_fit_on_a_full_disk(void **state) {
+    struct jkit *kit = *state;
+    if (!can_mount)
+        skip();
+    struct conf conf = jkit_conf(kit);
+    struct err err;
+    conf.store_kind = STORE_EMBEDDED;
+    conf.remember_ms = 1000000;
+    struct store *store = store_open(&conf, &err);
+    assert_non_null(store);
+    struct store_client *client = store_client_new(store, kit->loop);
+    fill_disk(kit);
+    for (int i = 0; i < 40; i++) {
+        char id[16];
+        snprintf(id, sizeof(id), "%d", i);
+        struct store_claim c = {.call = {.done = claimed, .arg = kit, .timeout_ms = 10000},
+                                .source = slice_of("github"),
+                                .id = slice_of(id),
+                                .entity = slice_of(id),
+                                .token = token_new(),
+                                .lease_ms = 10000};
+        store_claim(client, &c);
+        loop_run(kit->loop);
+        assert_int_equal(c.call.result, STORE_GRANTED);
+    }
+    assert_int_equal(size_of(kit, "ballast"), -1);
+    JKIT_UNTIL(kit, !jkit_state(kit).accepts); /* the journal sees that it was given away */
+    store_client_free(client);
+    store_close(store);
+}
+
 static void the_ballast_is_given_once_and_made_again(void **state) {
     struct jkit *kit = *state;
     jkit_close(kit);
@@ -277,6 +315,7 @@ int main(void) {
         JKIT_TEST(the_ballast_is_given_once_and_made_again),
         SMALL_TEST(a_full_disk_takes_no_events_but_every_outcome),
         SMALL_TEST(a_journal_that_filled_the_disk_itself_comes_back_when_worked_off),
+        SMALL_TEST(claims_still_fit_on_a_full_disk),
         SMALL_TEST(a_journal_opens_on_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static void workers_share_what_is_due(void **state) {
     JKIT_SUBMIT(kit, journal_take, &takes[1]);
     jkit_turn(kit, 5000);
     static struct journal_put puts[12];
-    char ids[12][4];
+    char ids[12][12];
     struct blob *body = jkit_body("body");
     for (int i = 0; i < 12; i++) {
         snprintf(ids[i], sizeof(ids[i]), "%d", i);

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "../../proxy/listener.h"
+#include "../../proxy/sockets.h"
 #include "rig.h"
 
 static struct conf_address address(const char *host) {
@@ -101,12 +102,22 @@ static void an_address_of_ip_6_has_its_port_too(void **state) {
 
 /* ---- accepting ---- */
 
+static struct sockets *sockets;
+
 static uint16_t listening(struct rig *r, const struct rig_conf *conf) {
     uint16_t port = 0;
     rig_start(r, conf);
-    int fd = bind_one("127.0.0.1", &port, false, false);
-    assert_true(listener_add(r->worker, fd));
+    sockets = sockets_new();
+    assert_non_null(sockets);
+    struct listening *socket = sockets_add(sockets, bind_one("127.0.0.1", &port, false, false), 0);
+    assert_non_null(socket);
+    assert_true(listener_add(r->worker, socket));
     return port;
+}
+
+static void stop(struct rig *r) {
+    rig_stop(r);
+    sockets_free(sockets);
 }
 
 static void nobody_is_served_before_the_worker_opens(void **state) {
@@ -124,7 +135,7 @@ static void nobody_is_served_before_the_worker_opens(void **state) {
     sender_says(&r, &r.senders[0], rig_event("one", 1));
     rig_expect(&r, &r.senders[0], 200, "ok");
     assert_non_null(strstr(r.stubs[SIDE_LEGACY].seen.data, "X-Forwarded-For: 127.0.0.1\r\n"));
-    rig_stop(&r);
+    stop(&r);
 }
 
 static void closed_listeners_refuse_and_keep_what_is_open(void **state) {
@@ -140,7 +151,7 @@ static void closed_listeners_refuse_and_keep_what_is_open(void **state) {
     assert_int_equal(connect_to(port), -1);
     sender_says(&r, &r.senders[0], rig_event("one", 1));
     rig_expect(&r, &r.senders[0], 200, "ok");
-    rig_stop(&r);
+    stop(&r);
 }
 
 static void connections_over_the_limit_are_closed(void **state) {
@@ -158,7 +169,61 @@ static void connections_over_the_limit_are_closed(void **state) {
     r.senders[3].fd = connect_to(port);
     sender_says(&r, &r.senders[3], rig_event("room", 1));
     rig_expect(&r, &r.senders[3], 200, "ok");
-    rig_stop(&r);
+    stop(&r);
+}
+
+static void draining_serves_who_waits_in_the_queue(void **state) {
+    (void)state;
+    struct rig r;
+    struct rig_conf conf = {.mode = MODE_LEGACY_ONLY};
+    uint16_t port = listening(&r, &conf);
+    r.stubs[SIDE_LEGACY].answer = OK_ANSWER;
+    r.worker->listening = true; /* opened, but not looked at yet */
+    for (int i = 0; i < 3; i++)
+        r.senders[i].fd = connect_to(port);
+    worker_tell_drain(r.worker);
+    RIG_UNTIL(&r, r.proxy->listening == 0);
+    assert_int_equal(r.proxy->connections, 3);
+    assert_int_equal(connect_to(port), -1);
+    for (int i = 0; i < 3; i++) {
+        sender_says(&r, &r.senders[i], rig_event(i == 0 ? "a" : i == 1 ? "b" : "c", 1));
+        rig_expect(&r, &r.senders[i], 200, "ok");
+    }
+    stop(&r);
+}
+
+static void draining_accepts_a_second_longer_while_connections_are_open(void **state) {
+    (void)state;
+    struct rig r;
+    struct rig_conf conf = {.mode = MODE_LEGACY_ONLY};
+    uint16_t port = listening(&r, &conf);
+    r.stubs[SIDE_LEGACY].answer = OK_ANSWER;
+    listener_open_all(r.worker);
+    r.senders[0].fd = connect_to(port);
+    RIG_UNTIL(&r, r.proxy->connections == 1);
+    worker_tell_drain(r.worker);
+    rig_advance(&r, CONN_GRACE_US - 200000);
+    r.senders[1].fd = connect_to(port);
+    sender_says(&r, &r.senders[1], rig_event("late", 1));
+    struct http_head head = rig_expect(&r, &r.senders[1], 200, "ok");
+    assert_header(&head, "connection", "close");
+    assert_int_equal(r.proxy->listening, 1);
+    rig_advance(&r, 400000);
+    RIG_UNTIL(&r, r.proxy->listening == 0);
+    assert_int_equal(connect_to(port), -1);
+    stop(&r);
+}
+
+static void who_waits_for_a_process_that_never_opened_is_not_served(void **state) {
+    (void)state;
+    struct rig r;
+    struct rig_conf conf = {.mode = MODE_LEGACY_ONLY};
+    uint16_t port = listening(&r, &conf);
+    r.senders[0].fd = connect_to(port);
+    worker_tell_drain(r.worker);
+    RIG_UNTIL(&r, r.proxy->listening == 0);
+    assert_int_equal(r.proxy->connections, 0);
+    stop(&r);
 }
 
 int main(void) {
@@ -171,6 +236,9 @@ int main(void) {
         cmocka_unit_test(nobody_is_served_before_the_worker_opens),
         cmocka_unit_test(closed_listeners_refuse_and_keep_what_is_open),
         cmocka_unit_test(connections_over_the_limit_are_closed),
+        cmocka_unit_test(draining_serves_who_waits_in_the_queue),
+        cmocka_unit_test(draining_accepts_a_second_longer_while_connections_are_open),
+        cmocka_unit_test(who_waits_for_a_process_that_never_opened_is_not_served),
     };
     return cmocka_run_group_tests(tests, rig_clock_on, rig_clock_off);
 }

@@ -178,6 +178,35 @@ static void doubt_is_retried_only_where_the_backend_is_idempotent(void **state) 
     assert_entity(kit, "o/r#idem", SIDE_NEW, 0);
 }
 
+/* The first attempt may have worked: only "done" ends the doubt, and no other mode takes it away.
+ */
+static void a_retried_doubt_that_was_not_done_is_in_doubt_again(void **state) {
+    struct kit *kit = *state;
+    static const enum outcome outcomes[] = {OUTCOME_UNSENT, OUTCOME_NOT_DONE, OUTCOME_REJECTED,
+                                            OUTCOME_IN_DOUBT};
+    struct store_claim a = granted(kit, "again", "o/r#again", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish(kit, &a, OUTCOME_IN_DOUBT, 502), STORE_OK);
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        struct store_claim b = claim_of("again", "o/r#again", SIDE_NEW);
+        b.idempotent[SIDE_NEW] = true;
+        assert_int_equal(claim(kit, &b), STORE_GRANTED);
+        for (int twice = 0; twice < 2; twice++)
+            assert_int_equal(finish(kit, &b, outcomes[i], 503), STORE_OK);
+        struct store_look l = look(kit, "again", NULL);
+        assert_int_equal(l.ret_legs[SIDE_NEW].state, LEG_IN_DOUBT);
+        assert_int_equal(l.ret_legs[SIDE_NEW].status, 0);
+        assert_entity(kit, "o/r#again", SIDE_NEW, 0);
+        struct store_claim c = claim_of("again", "o/r#again", SIDE_LEGACY);
+        c.absolute = c.idempotent[SIDE_LEGACY] = true;
+        assert_int_equal(claim(kit, &c), STORE_DOUBT);
+    }
+    struct store_claim b = claim_of("again", "o/r#again", SIDE_NEW);
+    b.idempotent[SIDE_NEW] = true;
+    assert_int_equal(claim(kit, &b), STORE_GRANTED);
+    assert_int_equal(finish(kit, &b, OUTCOME_DONE, 200), STORE_OK);
+    assert_int_equal(look(kit, "again", NULL).ret_legs[SIDE_NEW].state, LEG_DONE);
+}
+
 static void a_retried_doubt_lets_go_of_what_it_held(void **state) {
     struct kit *kit = *state;
     struct store_claim a = granted(kit, "held", "o/r#held", SIDE_NEW, 0);
@@ -335,6 +364,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(an_absolute_claim_moves_the_pin),
     cmocka_unit_test(a_lease_that_ran_out_is_in_doubt),
     cmocka_unit_test(doubt_is_retried_only_where_the_backend_is_idempotent),
+    cmocka_unit_test(a_retried_doubt_that_was_not_done_is_in_doubt_again),
     cmocka_unit_test(a_retried_doubt_lets_go_of_what_it_held),
     cmocka_unit_test(a_neighbour_keeps_its_fence_when_a_doubt_is_retried),
     cmocka_unit_test(an_entity_open_at_the_other_side_is_busy),

@@ -260,6 +260,25 @@ static void a_lost_leg_is_put_back_once(void **state) {
     assert_int_equal(l.ret_open, 0);
 }
 
+/* What another instance did meanwhile, alone, does not say what became of the first attempt. */
+static void a_doubt_ends_by_what_is_done_only(void **state) {
+    struct kit *kit = *state;
+    struct store_assert a = known("doubt", "o/r#doubt", SIDE_NEW, LEG_IN_DOUBT, 1700000000000000);
+    put_back(kit, &a, STORE_OK, true);
+    static const enum leg_state others[] = {LEG_UNSENT, LEG_NOT_DONE, LEG_REJECTED, LEG_IN_FLIGHT};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        struct store_assert b =
+            known("doubt", "o/r#doubt", SIDE_NEW, others[i], 1700000000000100 + i);
+        put_back(kit, &b, STORE_STALE, false);
+        b.leg.role = ROLE_SHADOW;
+        put_back(kit, &b, STORE_STALE, false);
+    }
+    assert_int_equal(look(kit, "doubt", NULL).ret_legs[SIDE_NEW].state, LEG_IN_DOUBT);
+    struct store_assert done = known("doubt", "o/r#doubt", SIDE_NEW, LEG_DONE, 1700000000000900);
+    put_back(kit, &done, STORE_OK, true);
+    assert_int_equal(look(kit, "doubt", NULL).ret_legs[SIDE_NEW].state, LEG_DONE);
+}
+
 static void open_legs_of_one_entity_add_up(void **state) {
     struct kit *kit = *state;
     struct store_assert done = known("sum-0", "o/r#sum", SIDE_LEGACY, LEG_DONE, 1700000000000000);
@@ -324,6 +343,7 @@ static const struct CMUnitTest cases[] = {
     cmocka_unit_test(what_is_noted_stands_beside_the_changes_and_changes_nothing),
     cmocka_unit_test(no_entry_is_lost_between_pages),
     cmocka_unit_test(a_lost_leg_is_put_back_once),
+    cmocka_unit_test(a_doubt_ends_by_what_is_done_only),
     cmocka_unit_test(open_legs_of_one_entity_add_up),
     cmocka_unit_test(putting_back_never_lowers_a_fence_or_displaces_what_runs),
     cmocka_unit_test(a_known_outcome_ends_what_is_stored_as_open),

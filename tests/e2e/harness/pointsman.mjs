@@ -25,11 +25,12 @@ export class Pointsman {
   log = [];
   stderr = [];
 
-  /** `dir` is the instance's own; `env` is added to the environment. */
-  constructor({ name, dir, config, env = {} }) {
+  /** `dir` is the instance's own; `env` is added to the environment, `args` to the command line of serve. */
+  constructor({ name, dir, config, env = {}, args = [] }) {
     this.name = name;
     this.dir = dir;
     this.env = env;
+    this.args = args;
     this.file = path.join(dir, 'pointsman.yaml');
     fs.mkdirSync(dir, { recursive: true });
     this.configure(config);
@@ -46,11 +47,15 @@ export class Pointsman {
     if (!fs.existsSync(BINARY)) throw new Error(`there is no ${BINARY}: make builds it, POINTSMAN_BIN names another`);
     this.log.length = 0;
     const env = { ...process.env, ...this.env };
-    const child = start(BINARY, ['serve', '-c', this.file], { cwd: this.dir, env });
+    const child = this.launch(['serve', '-c', this.file, ...this.args], { cwd: this.dir, env });
     child.stdout.resume();
     lines(child.stderr, (line) => this.#read(line));
     this.#child = child;
     this.ended = child.ended;
+  }
+
+  launch(args, options) {
+    return start(BINARY, args, options);
   }
 
   async start() {

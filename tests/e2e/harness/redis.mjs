@@ -43,14 +43,15 @@ function parse(text, at) {
   return [items, from];
 }
 
-class Client {
+/** A client for one connection; `call` waits for its reply. */
+export class RedisClient {
   #socket;
   #text = '';
   #waiting = [];
 
-  static async connect(port) {
-    const client = new Client();
-    const socket = net.connect(port, '127.0.0.1');
+  static async connect(port, host = '127.0.0.1') {
+    const client = new RedisClient();
+    const socket = net.connect(port, host);
     client.#socket = socket;
     socket.setEncoding('latin1');
     socket.on('data', (data) => client.#take(data));
@@ -127,7 +128,7 @@ export class Redis {
     this.#child = child;
     this.#client = await until('redis-server answers PING', async () => {
       if (!isAlive(child)) return 'dead';
-      const client = await Client.connect(this.port);
+      const client = await RedisClient.connect(this.port);
       await client.call('PING');
       return client;
     });

@@ -49,8 +49,8 @@ class World {
   }
 
   /** An instance that is not started yet. */
-  instance(config, { name = `pointsman-${this.#instances.length + 1}`, env, dir } = {}) {
-    const pm = new Pointsman({ name, dir: dir ?? path.join(this.dir, name), config, env });
+  instance(config, { name = `pointsman-${this.#instances.length + 1}`, dir, kind = Pointsman, ...more } = {}) {
+    const pm = new kind({ name, dir: dir ?? path.join(this.dir, name), config, ...more });
     this.#instances.push(pm);
     return pm;
   }
