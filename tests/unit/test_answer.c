@@ -28,8 +28,6 @@ static void the_table_is_the_contract(void **state) {
         {ANSWER_STORE, 503, true, true},        {ANSWER_JOURNAL, 503, true, true},
         {ANSWER_BREAKER, 503, true, true},      {ANSWER_UNREACHED, 502, true, false},
         {ANSWER_REDIRECT, 502, true, false},    {ANSWER_DEADLINE, 504, true, false},
-        {ANSWER_ACCEPTED, 202, false, false},   {ANSWER_QUEUED, 202, false, false},
-        {ANSWER_JOURNAL, 503, true, true},      {ANSWER_BREAKER, 503, true, true},
     };
     for (int i = 0; i < ANSWER_COUNT; i++) {
         const struct answer_row *row = &answers[rows[i].answer];
