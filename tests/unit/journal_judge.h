@@ -126,6 +126,18 @@ static inline const char *judge_row(const struct judge *j, const struct journal_
     return wrong ? wrong : judge_event(j, &row->event, id, want);
 }
 
+/* After a failing disk the process queues what is SENDING and in nobody's hand. */
+static inline struct model_row judge_want(const struct journal_row *row,
+                                          const struct model_row *want) {
+    struct model_row as_is = *want;
+    if (row && want->state == ROW_SENDING && row->mark.state == ROW_QUEUED) {
+        as_is.state = ROW_QUEUED;
+        as_is.later = false;
+        as_is.retry = row->mark.retry;
+    }
+    return as_is;
+}
+
 /* The row is one of what it may be; nothing else remains in the model. */
 static inline void judge_id(struct judge *j, struct model *m, unsigned id) {
     struct plan_text text;
@@ -137,12 +149,12 @@ static inline void judge_id(struct judge *j, struct model *m, unsigned id) {
     JUDGE(look.call.result == (look.ret_row ? JOURNAL_OK : JOURNAL_ABSENT), "look at %s: %s",
           text.id, journal_result_names[look.call.result]);
     for (unsigned i = 0; i < m->maybe[id]; i++) {
-        const struct model_row *want = &m->rows[id][i];
-        wrong = judge_row(j, look.ret_row, id, want);
-        if (m->evicts && !look.ret_row && want->there && want->state == ROW_DONE)
+        struct model_row want = judge_want(look.ret_row, &m->rows[id][i]);
+        wrong = judge_row(j, look.ret_row, id, &want);
+        if (m->evicts && !look.ret_row && want.there && want.state == ROW_DONE)
             wrong = NULL;
         if (!wrong) {
-            m->rows[id][0] = *want;
+            m->rows[id][0] = want;
             break;
         }
     }

@@ -19,12 +19,14 @@ static void the_table_is_the_contract(void **state) {
         {ANSWER_BACKEND, 0, false, false},      {ANSWER_SUMMARY, 200, false, false},
         {ANSWER_IGNORED, 200, false, false},    {ANSWER_DUPLICATE, 200, false, false},
         {ANSWER_IN_PROGRESS, 503, false, true}, {ANSWER_IN_DOUBT, 504, false, false},
+        {ANSWER_ACCEPTED, 202, false, false},   {ANSWER_QUEUED, 202, false, false},
         {ANSWER_SIGNATURE, 401, true, false},   {ANSWER_EVENT, 400, true, false},
         {ANSWER_HTTP, 400, true, false},        {ANSWER_PATH, 404, true, false},
         {ANSWER_METHOD, 405, true, false},      {ANSWER_MEDIA_TYPE, 415, true, false},
         {ANSWER_SLOW, 408, true, false},        {ANSWER_BODY, 413, true, false},
         {ANSWER_OVERLOAD, 503, true, true},     {ANSWER_BUSY, 503, true, true},
-        {ANSWER_STORE, 503, true, true},        {ANSWER_UNREACHED, 502, true, false},
+        {ANSWER_STORE, 503, true, true},        {ANSWER_JOURNAL, 503, true, true},
+        {ANSWER_BREAKER, 503, true, true},      {ANSWER_UNREACHED, 502, true, false},
         {ANSWER_REDIRECT, 502, true, false},    {ANSWER_DEADLINE, 504, true, false},
     };
     for (int i = 0; i < ANSWER_COUNT; i++) {
@@ -34,7 +36,7 @@ static void the_table_is_the_contract(void **state) {
             fail_msg("%s: %u, %s, retry %u", row->name, row->status, row->title,
                      row->retry_after_s);
         for (int k = 0; k < i; k++)
-            assert_string_not_equal(answers[k].name, row->name);
+            assert_string_not_equal(answers[rows[k].answer].name, row->name);
     }
 }
 
