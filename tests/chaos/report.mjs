@@ -37,6 +37,9 @@ export function describe(record, verdict, settings) {
     `  in doubt ${verdict.doubts.count}, dead ${verdict.dead.count}; calm: ${availability.answered} of ` +
       `${availability.sent} answered 2xx; longest unavailability ${verdict.longest_unavailability_ms} ms`,
   ];
+  if (counts.stalls.count > 0) {
+    out.push(`  the machine stood still ${counts.stalls.count} times, at most ${counts.stalls.longest_ms} ms`);
+  }
   for (const note of record.notes) out.push(`  note: ${note}`);
   for (const [name, list] of Object.entries(violations)) {
     if (list.length === 0) continue;
