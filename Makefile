@@ -67,7 +67,9 @@ $(B)/demo/%: $(B)/demo/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
-$(B)/bench/load: $(call objs,bench) $(LIBS)
+BENCH := $(addprefix $(B)/bench/,load backend disk)
+$(B)/bench/load: $(B)/bench/payload.o $(B)/bench/sender.o
+$(BENCH): $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)

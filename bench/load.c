@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,9 +24,11 @@
 static const char usage[] =
     "usage: load --port P --template FILE --secret S [--path /webhooks/github] [--entities 2000]\n"
     "            [--connections 64] [--warm-up MS] [--seconds N] [--cpu NAME=PID]...\n"
+    "            [--rate DELIVERIES-A-SECOND] [--count DELIVERIES]\n"
     "       load --free-ports N\n"
     "Prints one line of name=value; NAME_us is the CPU time of that process in the measured "
     "seconds.\n"
+    "SIGUSR1 ends the warm-up, SIGTERM the measured seconds. With --count there is no warm-up.\n"
     "Exits 1 if any answer was not a 2xx.\n";
 
 struct watched { /* a process whose CPU time is reported */
@@ -37,6 +41,7 @@ struct watched { /* a process whose CPU time is reported */
 struct options {
     struct payload_options payload;
     unsigned connections;
+    struct pace pace;
     unsigned warm_up_ms;
     unsigned seconds;
     unsigned free_ports;
@@ -51,6 +56,7 @@ struct run {
     struct counts counts;
     struct counts before; /* those of the warm-up */
     struct timer timer;
+    struct watch signals;
     uint64_t from_us;
     uint64_t took_us;    /* 0: not yet over */
     uint64_t machine_us; /* at the start of the measured time; then used in it */
@@ -97,14 +103,19 @@ static void on_overdue(void *arg) {
     loop_stop(run->loop);
 }
 
-static void on_measured(void *arg) {
-    struct run *run = arg;
+static void measure(struct run *run) {
     run->took_us = clock_mono_us() - run->from_us;
     run->machine_us = machine_us() - run->machine_us;
     for (unsigned i = 0; i < run->options->watched_count; i++) {
         struct watched *w = &run->options->watched[i];
         w->used_us = cpu_us(w->pid) - w->from_us;
     }
+}
+
+static void on_measured(void *arg) {
+    struct run *run = arg;
+    measure(run);
+    timer_stop(&run->timer);
     timer_init(&run->timer, on_overdue, run);
     timer_set(run->loop, &run->timer, 10 * SECOND_US);
     senders_finish(run->senders);
@@ -118,8 +129,33 @@ static void on_warm(void *arg) {
         run->options->watched[i].from_us = cpu_us(run->options->watched[i].pid);
     run->machine_us = machine_us();
     run->from_us = clock_mono_us();
+    timer_stop(&run->timer);
     timer_init(&run->timer, on_measured, run);
     timer_set(run->loop, &run->timer, run->options->seconds * SECOND_US);
+}
+
+static void on_signal(void *arg, int what) {
+    struct run *run = arg;
+    struct signalfd_siginfo info;
+    (void)what;
+    if (read(run->signals.fd, &info, sizeof info) != sizeof info || run->took_us)
+        return;
+    if (info.ssi_signo == SIGUSR1 && !run->from_us)
+        on_warm(run);
+    else if (info.ssi_signo == SIGTERM && run->from_us)
+        on_measured(run);
+    else if (info.ssi_signo == SIGTERM)
+        loop_stop(run->loop);
+}
+
+static bool listen_to_signals(struct run *run) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGTERM);
+    int fd = sigprocmask(SIG_BLOCK, &set, NULL) == 0 ? signalfd(-1, &set, SFD_CLOEXEC) : -1;
+    watch_init(&run->signals, run->loop, fd, on_signal, run);
+    return fd >= 0 && watch_set(&run->signals, WATCH_READ);
 }
 
 /* Answers that came after the measured time are in the counts too: at most one for each connection.
@@ -129,9 +165,10 @@ static bool report(const struct run *run, size_t body_len) {
     uint64_t answers = c->good + c->other;
     uint64_t bad = c->other + c->broken + run->before.other + run->before.broken;
     unsigned status = c->last_other ? c->last_other : run->before.last_other;
-    printf("requests=%llu all_requests=%llu seconds=%.3f bad=%llu bad_status=%u body=%zu "
+    printf("run=%08x queued=%llu requests=%llu all_requests=%llu seconds=%.3f bad=%llu "
+           "bad_status=%u body=%zu "
            "p50_us=%llu p99_us=%llu",
-           (unsigned long long)answers,
+           senders_run(run->senders), (unsigned long long)c->queued, (unsigned long long)answers,
            (unsigned long long)(answers + run->before.good + run->before.other),
            (double)run->took_us / (double)SECOND_US, (unsigned long long)bad, status, body_len,
            (unsigned long long)histogram_quantile(&c->latency, 0.5),
@@ -151,15 +188,21 @@ static int run_load(struct options *options) {
     run.options = options;
     run.loop = loop_new();
     run.senders = run.loop ? senders_new(run.loop, &payload, options->payload.port,
-                                         options->connections, &run.counts)
+                                         options->connections, options->pace, &run.counts)
                            : NULL;
     bool good = false;
-    if (run.senders) {
+    if (run.senders && listen_to_signals(&run)) {
         timer_init(&run.timer, on_warm, &run);
-        timer_set(run.loop, &run.timer, options->warm_up_ms * UINT64_C(1000));
+        if (options->pace.count)
+            on_warm(&run);
+        else
+            timer_set(run.loop, &run.timer, options->warm_up_ms * UINT64_C(1000));
         senders_start(run.senders);
         loop_run(run.loop);
         timer_stop(&run.timer);
+        watch_stop(&run.signals);
+        if (!run.took_us) /* all were sent before */
+            measure(&run);
         good = report(&run, payload.body_len);
     }
     senders_free(run.senders);
@@ -213,68 +256,59 @@ static void watch_process(struct options *options, char *text) {
         (struct watched){.name = text, .pid = number(equals + 1, INT32_MAX)};
 }
 
+/* An option is a number for `number`, up to `most`, or a text for `text`, or --cpu. */
+struct known {
+    const char *name;
+    unsigned *number;
+    unsigned most;
+    const char **text;
+};
+
+static void set_option(struct options *o, const struct known *known, char *value) {
+    if (known->number)
+        *known->number = number(value, known->most);
+    else if (known->text)
+        *known->text = value;
+    else
+        watch_process(o, value);
+}
+
 static void read_options(int argc, char **argv, struct options *ret) {
-    static const struct option known[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"template", required_argument, NULL, 't'},
-        {"secret", required_argument, NULL, 's'},
-        {"path", required_argument, NULL, 'P'},
-        {"entities", required_argument, NULL, 'e'},
-        {"connections", required_argument, NULL, 'c'},
-        {"warm-up", required_argument, NULL, 'w'},
-        {"seconds", required_argument, NULL, 'n'},
-        {"cpu", required_argument, NULL, 'C'},
-        {"free-ports", required_argument, NULL, 'f'},
-        {NULL, 0, NULL, 0},
+    struct options *o = ret;
+    const struct known known[] = {
+        {"port", &o->payload.port, 65535, NULL},
+        {"template", NULL, 0, &o->payload.template},
+        {"secret", NULL, 0, &o->payload.secret},
+        {"path", NULL, 0, &o->payload.path},
+        {"entities", &o->payload.entities, 1000000, NULL},
+        {"connections", &o->connections, 20000, NULL},
+        {"rate", &o->pace.rate, 1000000, NULL},
+        {"count", &o->pace.count, 100000000, NULL},
+        {"warm-up", &o->warm_up_ms, 600000, NULL},
+        {"seconds", &o->seconds, 86400, NULL},
+        {"cpu", NULL, 0, NULL},
+        {"free-ports", &o->free_ports, PORTS_MAX, NULL},
     };
-    struct options o = {.payload = {.path = "/webhooks/github", .entities = 2000},
-                        .connections = 64,
-                        .warm_up_ms = 1000,
-                        .seconds = 5};
-    for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-        switch (c) {
-        case 'p':
-            o.payload.port = number(optarg, 65535);
-            break;
-        case 't':
-            o.payload.template = optarg;
-            break;
-        case 's':
-            o.payload.secret = optarg;
-            break;
-        case 'P':
-            o.payload.path = optarg;
-            break;
-        case 'e':
-            o.payload.entities = number(optarg, 1000000);
-            break;
-        case 'c':
-            o.connections = number(optarg, 20000);
-            break;
-        case 'w':
-            o.warm_up_ms = number(optarg, 600000);
-            break;
-        case 'n':
-            o.seconds = number(optarg, 86400);
-            break;
-        case 'C':
-            watch_process(&o, optarg);
-            break;
-        case 'f':
-            o.free_ports = number(optarg, PORTS_MAX);
-            break;
-        default:
+    struct option names[ARRAY_LEN(known) + 1] = {{0}};
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        names[i] = (struct option){known[i].name, required_argument, NULL, 'o'};
+    *o = (struct options){.payload = {.path = "/webhooks/github", .entities = 2000},
+                          .connections = 64,
+                          .warm_up_ms = 1000,
+                          .seconds = 5};
+    for (int c, at; (c = getopt_long(argc, argv, "", names, &at)) != -1;) {
+        if (c == '?') {
             fputs(usage, stderr);
             exit(2);
         }
+        set_option(o, &known[at], optarg);
     }
-    bool complete = o.free_ports || (o.payload.port && o.payload.template && o.payload.secret &&
-                                     o.payload.entities && o.connections && o.seconds);
+    bool complete = o->free_ports || (o->payload.port && o->payload.template && o->payload.secret &&
+                                      o->payload.entities && o->connections && o->seconds);
     if (!complete || optind != argc) {
         fputs(usage, stderr);
         exit(2);
     }
-    *ret = o;
 }
 
 int main(int argc, char **argv) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include <pointsman/http.h>
 
 #define ANSWER_MAX 16384
+#define TICK_NS    500000
 
 enum sender_state {
     SENDER_IDLE = 0, /* connected, between two deliveries */
@@ -47,6 +49,9 @@ struct senders {
     unsigned busy;
     uint32_t run;  /* makes ids unique over runs */
     uint64_t sent; /* and within one */
+    struct pace pace;
+    uint64_t start_us;
+    struct watch clock; /* of a rate: a timerfd, -1 without */
     unsigned connections;
     struct sender sender[];
 };
@@ -104,17 +109,34 @@ static const struct buf *next_back(const struct senders *all) {
     return &all->payload->backs[((uint64_t)spread * all->payload->count) >> 32];
 }
 
+/* Ids come in no order, as senders' do, so that an index over them is hit all over. It is one to
+ * one (splitmix64). */
+static uint64_t scattered(uint64_t nth) {
+    nth = (nth ^ (nth >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    nth = (nth ^ (nth >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return nth ^ (nth >> 31);
+}
+
+static uint64_t planned_us(const struct senders *all, uint64_t nth) {
+    return all->pace.rate ? all->start_us + nth * 1000000 / all->pace.rate : clock_mono_us();
+}
+
+static bool is_time(const struct senders *all) {
+    return !all->finishing && (!all->pace.rate || planned_us(all, all->sent) <= clock_mono_us());
+}
+
 static void begin(struct sender *s) {
     struct senders *all = s->all;
-    int len = snprintf(s->id, sizeof s->id, "%08x-0000-4000-8000-%012llx", all->run,
-                       (unsigned long long)all->sent);
+    int len = snprintf(s->id, sizeof s->id, "%08x-%016llx", all->run,
+                       (unsigned long long)scattered(all->sent));
     s->parts[0] = part(buf_slice(&all->payload->front));
     s->parts[1] = part(slice(s->id, (size_t)len));
     s->parts[2] = part(buf_slice(next_back(all)));
     s->next_part = 0;
     s->got = s->seen = 0;
-    all->sent++;
-    s->began_us = clock_mono_us();
+    s->began_us = planned_us(all, all->sent++);
+    if (all->sent == all->pace.count)
+        all->finishing = true;
     set_state(s, SENDER_BUSY);
     write_rest(s);
 }
@@ -124,12 +146,13 @@ static void answered(struct sender *s, unsigned status) {
     histogram_add(&counts->latency, clock_mono_us() - s->began_us);
     if (status / 100 == 2) {
         counts->good++;
+        counts->queued += (status == 202);
     } else {
         counts->other++;
         counts->last_other = status;
     }
     set_state(s, SENDER_IDLE);
-    if (!s->all->finishing)
+    if (is_time(s->all))
         begin(s);
 }
 
@@ -182,14 +205,34 @@ static bool open_one(struct sender *s, unsigned port) {
            fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0;
 }
 
+static void on_tick(void *arg, int what) {
+    struct senders *all = arg;
+    uint64_t ticks;
+    (void)what;
+    (void)!read(all->clock.fd, &ticks, sizeof ticks);
+    for (unsigned i = 0; i < all->connections && is_time(all); i++)
+        if (all->sender[i].state == SENDER_IDLE)
+            begin(&all->sender[i]);
+}
+
+static bool start_clock(struct senders *all) {
+    const struct itimerspec every = {{0, TICK_NS}, {0, TICK_NS}};
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    watch_init(&all->clock, all->loop, fd, on_tick, all);
+    return fd >= 0 && timerfd_settime(fd, 0, &every, NULL) == 0 &&
+           watch_set(&all->clock, WATCH_READ);
+}
+
 struct senders *senders_new(struct loop *loop, const struct payload *payload, unsigned port,
-                            unsigned connections, struct counts *counts) {
+                            unsigned connections, struct pace pace, struct counts *counts) {
     struct senders *all = calloc(1, sizeof *all + connections * sizeof all->sender[0]);
     if (!all)
         return NULL;
     all->loop = loop;
     all->payload = payload;
     all->counts = counts;
+    all->pace = pace;
+    all->clock.fd = -1;
     random_bytes(&all->run, sizeof all->run);
     for (unsigned i = 0; i < connections; i++) {
         struct sender *s = &all->sender[all->connections++];
@@ -200,11 +243,21 @@ struct senders *senders_new(struct loop *loop, const struct payload *payload, un
             return NULL;
         }
     }
+    if (pace.rate && !start_clock(all)) {
+        fprintf(stderr, "load: no timer: %s\n", strerror(errno));
+        senders_free(all);
+        return NULL;
+    }
     return all;
 }
 
+uint32_t senders_run(const struct senders *all) {
+    return all->run;
+}
+
 void senders_start(struct senders *all) {
-    for (unsigned i = 0; i < all->connections; i++)
+    all->start_us = clock_mono_us();
+    for (unsigned i = 0; i < all->connections && is_time(all); i++)
         begin(&all->sender[i]);
 }
 
@@ -217,6 +270,10 @@ void senders_finish(struct senders *all) {
 void senders_free(struct senders *all) {
     if (!all)
         return;
+    if (all->clock.fd >= 0) {
+        watch_stop(&all->clock);
+        close(all->clock.fd);
+    }
     for (unsigned i = 0; i < all->connections; i++) {
         struct sender *s = &all->sender[i];
         if (s->fd < 0)

@@ -63,6 +63,7 @@ struct journal {
     uint64_t called_us;     /* the last call */
     int64_t clock_ahead_us; /* of the wall clock; when it shrinks, that clock went back */
     bool shrinking;
+    uint64_t shrink_us; /* not before then */
     char problem[160];
     bool failing;   /* until it has worked for a while */
     uint64_t up_us; /* when the file is, or was, tried again */

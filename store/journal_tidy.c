@@ -4,13 +4,15 @@
 
 #include "journal_int.h"
 
-#define TICK_US       1000000
-#define SOON_US       10000
-#define SWEEP_PIECE   100
-#define SHRINK_FROM   4096 /* free pages, and a quarter of the file */
-#define SHRINK_TO     1024
-#define SHRINK_PIECE  "PRAGMA incremental_vacuum(256)"
-#define CLOCK_SLIP_US 1000000
+#define TICK_US         1000000
+#define SOON_US         10000
+#define SWEEP_PIECE     100
+#define SHRINK_FROM     4096 /* free pages, and a quarter of the file */
+#define SHRINK_TO       1024
+#define SHRINK_PIECE    "PRAGMA incremental_vacuum(64)"
+#define SHRINK_PAUSE_US 60000000 /* after a failure */
+#define REWRITE_MOST    2048     /* pages: 8 MiB */
+#define CLOCK_SLIP_US   1000000
 
 /* True: there may be more. On a full disk what is kept for people goes first. */
 static bool sweep(struct journal *j) {
@@ -27,29 +29,36 @@ static bool sweep(struct journal *j) {
     return false;
 }
 
-/* True: there is more. Moves pages from the file's end into its gaps, which are then cut off. */
-static bool shrink(struct journal *j) {
+/* A file with little in it is written anew; else pages are moved from its end into its gaps, which
+ * SQLite has to look for: slow, so only a few at a time. */
+static bool shrink_some(struct journal_sql *sql, int64_t used) {
+    sql->reserved = 0;
+    return used <= REWRITE_MOST ? journal_sql_exec(sql, "VACUUM") &&
+                                      journal_sql_exec(sql, "PRAGMA wal_checkpoint(PASSIVE)")
+                                : journal_sql_exec(sql, SHRINK_PIECE);
+}
+
+/* True: there is more. */
+static bool shrink(struct journal *j, uint64_t now_us) {
+    struct journal_sql *sql = j->w.sql;
     int64_t unused = 0, pages = 0;
-    j->w.sql->trouble = TROUBLE_NONE;
-    if (!journal_sql_number(j->w.sql, "PRAGMA freelist_count", &unused) ||
-        !journal_sql_number(j->w.sql, "PRAGMA page_count", &pages)) {
-        (void)journal_remedy(j);
-        return false;
-    }
-    if (unused < (j->shrinking ? SHRINK_TO : SHRINK_FROM) ||
-        (!j->shrinking && unused * 4 < pages)) {
-        bool was = j->shrinking;
+    sql->trouble = TROUBLE_NONE;
+    bool ok = journal_sql_number(sql, "PRAGMA freelist_count", &unused) &&
+              journal_sql_number(sql, "PRAGMA page_count", &pages);
+    bool is_much = unused >= SHRINK_FROM && unused * 4 >= pages;
+    if (ok && (is_much || (j->shrinking && unused >= SHRINK_TO))) {
+        j->shrinking = true;
+        ok = shrink_some(sql, pages - unused);
+    } else if (ok && j->shrinking) {
         j->shrinking = false;
-        if (was && !journal_sql_exec(j->w.sql, "PRAGMA wal_checkpoint(PASSIVE)"))
-            (void)journal_remedy(j);
-        return false;
+        ok = journal_sql_exec(sql, "PRAGMA wal_checkpoint(PASSIVE)");
     }
-    j->shrinking = true;
-    j->w.sql->reserved = 0;
-    if (journal_sql_exec(j->w.sql, SHRINK_PIECE))
-        return true;
+    if (ok)
+        return j->shrinking;
     j->shrinking = false;
-    (void)journal_remedy(j);
+    j->shrink_us = now_us + SHRINK_PAUSE_US;
+    if (sql->trouble != TROUBLE_FULL) /* that takes room first; nothing is lost by waiting */
+        (void)journal_remedy(j);
     return false;
 }
 
@@ -95,8 +104,8 @@ void journal_tidy(struct journal *j) {
     watch_clock(j, now_us);
     bool more = sweep(j);
     bool idle = now_us - j->called_us > TICK_US / 2 || j->w.full;
-    if (j->w.sql && (idle || j->shrinking))
-        more = shrink(j) || more;
+    if (j->w.sql && idle && now_us >= j->shrink_us)
+        more = shrink(j, now_us) || more;
     if (more)
         j->tick_us = now_us + SOON_US;
 }
