@@ -116,6 +116,17 @@ export const FAULTS = {
     },
     opens: nothing,
   },
+  instance_upgraded: {
+    on: 'instance',
+    targets: instances,
+    ms: [100, 500],
+    params: () => ({}),
+    async inject(world, name) {
+      if (!(await world.instance(name).upgrade())) world.notes.push(`${name} could not be taken over`);
+      return () => world.revive(name);
+    },
+    opens: nothing,
+  },
   clock_jumped: {
     on: 'clock',
     targets: (world) => world.instances.filter((one) => one.hasClock).map((one) => one.name),
