@@ -7,6 +7,7 @@
 #   make e2e        only the end-to-end tests;   T=name runs one file
 #   make chaos      SECONDS=600 [SEED=n]: faults by chance, judged; make chaos-suite runs the seeds of make test
 #   make planted    bugs planted on purpose must be caught by the chaos tests
+#   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
 #   make bench      CPU per event beside nginx split_clients
 #   make fuzz       F=target SECONDS=60: fuzz one parser
@@ -37,7 +38,7 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted lint bench fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -99,6 +100,7 @@ demo: $(DEMO)
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-tests
 	@$(MAKE) --no-print-directory unit e2e T=
+	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory chaos-suite planted
 	@$(MAKE) --no-print-directory -j$(JOBS) SAN=address,undefined all unit-tests
 	@$(MAKE) --no-print-directory SAN=address,undefined unit e2e T=
@@ -123,6 +125,9 @@ chaos-suite: $(B)/pointsman $(B)/tests/libtestvfs.so
 
 planted: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@tests/chaos/planted/run
+
+model:
+	@tests/model/run
 
 lint:
 	@scripts/install-deps --lint

@@ -47,6 +47,7 @@ typedef leg_record {
     bool lapsed; /* until_us has passed */
     bool holding;
     bool settled;
+    bool repeats; /* claimed out of doubt: stays in doubt until it is done (RECORD_REPEATS) */
     byte attempt; /* counted where the store may forget: assert compares it */
 }
 typedef event_record {
@@ -90,6 +91,8 @@ byte forgets;
 /* ---- what is judged: nothing below reads these but the promises ---- */
 
 mtype touched[2] = none; /* the event at backends: none, sent (open), in_doubt, done */
+bool worked[2];          /* once it was done or in doubt … */
+bit worked_at[2];        /* … there */
 bool served;             /* a backend did X */
 bool accepted;           /* X's sender was told 202 */
 bool word[2];            /* the operator took it on himself */
@@ -161,7 +164,7 @@ inline give_up(d) {
 inline backend_gets(d) {
     WHO(d); printf("SENDS to %d (0 legacy, 1 new) under fence %d\n", D[d].side, D[d].fence);
     /* Promise 2: nothing twice, and attempts of one event never overlap. */
-    assert(touched[E(d)] == none || MAY_REPEAT(E(d)));
+    assert(touched[E(d)] == none || MAY_REPEAT(d));
     /* Promise 3: one owner. Its fence is the highest there is, so that whoever came later at the other
      * side has a higher one. */
     assert(!OPEN_AT(1 - D[d].side));
@@ -179,8 +182,10 @@ inline have_outcome(d, what) {
     if
     :: what == done || what == in_doubt ->
         touched[E(d)] = what;
+        worked[E(d)] = true;
+        worked_at[E(d)] = D[d].side;
         served = served || (what == done && E(d) == 0)
-    :: else -> touched[E(d)] = none
+    :: else -> touched[E(d)] = (worked[E(d)] -> in_doubt : none)
     fi
 }
 
@@ -369,6 +374,7 @@ inline forget_leg(e, s) {
     LEG(e, s).fence = 0;
     LEG(e, s).lapsed = false;
     LEG(e, s).settled = false;
+    LEG(e, s).repeats = false;
     LEG(e, s).attempt = 0
 }
 
@@ -397,6 +403,8 @@ inline turn_row(e, what) {
 inline settle(e) {
     words++;
     word[e] = true;
+    worked[e] = false;
+    worked_at[e] = 0;
     if
     :: touched[e] != sent -> touched[e] = none
     :: else

@@ -8,7 +8,7 @@
 #define NEWER(d) (KNOWN_LEG(d).state == absent -> true : (KNOWN_SAME(d) -> NEWER_SAME(d) :    \
     (KNOWN_LEG(d).state == in_doubt -> known[d].state == done :                               \
     (KNOWN_LEG(d).state == in_flight || KNOWN_LEG(d).state == done -> false : LOWER(d)))))
-#define NEWER_SAME(d) (known[d].state != in_flight && (KNOWN_LEG(d).state == in_flight || \
+#define NEWER_SAME(d) (known[d].state != in_flight && (!KNOWN_LEG(d).repeats || known[d].state == done) && (KNOWN_LEG(d).state == in_flight || \
                        (KNOWN_LEG(d).state == in_doubt && known[d].state != in_doubt)))
 
 inline assert_entity(d) {
@@ -43,6 +43,7 @@ inline assert_known(d) {
         KNOWN_LEG(d).attempt = known[d].attempt;
         KNOWN_LEG(d).lapsed = D[d].over;
         KNOWN_LEG(d).settled = false;
+        KNOWN_LEG(d).repeats = false;
         assert_entity(d)
     :: known[d].state != absent && !NEWER(d) ->
         printf("assert: event %c: leg %d is %e: refused, it is %e\n", 88 + E(d), known[d].side,
@@ -79,6 +80,7 @@ bool saved;
                                  to[e].legs[s].lapsed = from[e].legs[s].lapsed;   \
                                  to[e].legs[s].holding = from[e].legs[s].holding; \
                                  to[e].legs[s].settled = from[e].legs[s].settled; \
+                                 to[e].legs[s].repeats = from[e].legs[s].repeats; \
                                  to[e].legs[s].attempt = from[e].legs[s].attempt
 #define COPY(to, from) COPY_LEG(to, from, 0, 0); COPY_LEG(to, from, 0, 1); COPY_LEG(to, from, 1, 0); \
                        COPY_LEG(to, from, 1, 1); to[0].pin = from[0].pin; to[1].pin = from[1].pin

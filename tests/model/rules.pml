@@ -123,8 +123,10 @@ inline finish(d) {
         if
         :: !FINAL(E(d), side) ||
            (LEG(E(d), side).settled && LEG(E(d), side).state == not_done && D[d].outcome == done) ->
+            LEG(E(d), side).state =
+                (LEG(E(d), side).repeats && !LEG(E(d), side).settled && D[d].outcome != done -> in_doubt :
+                 (D[d].outcome == unsent -> not_done : D[d].outcome));
             LEG(E(d), side).settled = false;
-            LEG(E(d), side).state = (D[d].outcome == unsent -> not_done : D[d].outcome);
             rules_lower_open(E(d), side);
             close_leg(E(d), side)
         :: else /* final: the first outcome stays */
@@ -157,10 +159,10 @@ inline finish(d) {
 #define IN_DOUBT(e, s) (LEG(e, s).state == in_doubt || LEG(e, s).state == in_flight)
 #endif
 #ifdef IDEMPOTENT
-#define MAY_REPEAT(e) (touched[e] != sent)
+#define MAY_REPEAT(d) (touched[E(d)] != sent && worked_at[E(d)] == D[d].side)
 #define DOUBT(d, s) (IN_DOUBT(E(d), s) && s != CHOSEN(d))
 #else
-#define MAY_REPEAT(e) false
+#define MAY_REPEAT(d) false
 #define DOUBT(d, s) IN_DOUBT(E(d), s)
 #endif
 
@@ -180,11 +182,18 @@ inline take_entity() {
     own_open++
 }
 
+/* put_leg() */
+#ifdef NO_REPEATS
+#define REPEATS(was) false
+#else
+#define REPEATS(was) (was == in_doubt || was == in_flight)
+#endif
 inline grant(d) {
     assert(!ABSOLUTE || side == WANT);
     /* A retry stays where the event was, unless the mode is absolute. */
     assert(ABSOLUTE || ev[E(d)].pin == NOWHERE || side == ev[E(d)].pin);
     ev[E(d)].pin = side;
+    LEG(E(d), side).repeats = REPEATS(LEG(E(d), side).state);
     LEG(E(d), side).state = in_flight;
     LEG(E(d), side).token = TOKEN(d);
     LEG(E(d), side).fence = own_gen;
