@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "room.h"
+
 #define MAGIC    "pmattmp2"
 #define MAGIC_1  "pmattmp1" /* of the releases before: the same slots, but no boot in the header */
 #define BOOT_ID  "/proc/sys/kernel/random/boot_id"
@@ -60,11 +62,18 @@ static void read_boot(char ret[BOOT_LEN]) {
 
 /* ---- writing ---- */
 
-static bool map_file(struct attempts *a, unsigned slots, struct err *err) {
+/* Allocated now: a full disk must show here, not as a signal at a write into the map. */
+static int allocate(int fd, size_t size, const char *directory) {
+    int error = posix_fallocate(fd, 0, (off_t)size);
+    if (error == ENOSPC && room_give(directory))
+        error = posix_fallocate(fd, 0, (off_t)size);
+    return error;
+}
+
+static bool map_file(struct attempts *a, const char *directory, unsigned slots, struct err *err) {
     int fd = open(a->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     a->size = size_for(sizeof(struct header), slots);
-    /* Allocated now: a full disk must show here, not as a signal at a write into the map. */
-    int error = fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)a->size);
+    int error = fd < 0 ? errno : allocate(fd, a->size, directory);
     if (error == 0) {
         a->map = mmap(NULL, a->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         error = a->map == MAP_FAILED ? errno : 0;
@@ -87,7 +96,7 @@ struct attempts *attempts_open(const char *directory, unsigned worker, unsigned 
         return NULL;
     }
     snprintf(a->path, sizeof a->path, "%s/" PREFIX "%u", directory, worker);
-    if (!map_file(a, slots, err)) {
+    if (!map_file(a, directory, slots, err)) {
         free(a->free);
         free(a);
         return NULL;

@@ -287,6 +287,15 @@ test('an event in doubt without a fault is told', () => {
   breaks(parked(book()), { doubt_unexplained: 1 });
 });
 
+test('a machine that stood still explains a doubt, as the driver or the backends noticed it', () => {
+  const driver = parked(book());
+  driver.record.stalls = [{ from: 1500, to: 1700 }];
+  kept(driver);
+  const backends = parked(book());
+  backends.record.ledger.push({ t: 1700, k: 'stall', from: 1500 });
+  kept(backends);
+});
+
 test('a fault of another time, side, instance or kind does not explain a doubt', () => {
   breaks(parked(book().fault('hang', 5000, 6000, { doubt: 'all' })), { doubt_unexplained: 1 });
   breaks(parked(book().fault('hang', 500, 1500, { doubt: { inst: 'b' } })), { doubt_unexplained: 1 });

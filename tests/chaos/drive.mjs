@@ -36,20 +36,29 @@ async function steer(world, stopped) {
   }
 }
 
-/** Plays the plan's faults on its timeline. */
+/** Injects one fault, waits, heals. */
+async function one(world, { name, target, params, ms }) {
+  let heal;
+  try {
+    heal = await world.inject(name, target, params);
+  } catch (error) {
+    world.notes.push(`${name} at ${target} could not be injected: ${error.message.split('\n')[0]}`);
+    return;
+  }
+  await sleep(ms);
+  await heal();
+}
+
+/** Plays the plan's faults on its timeline; one that takes longer to heal than planned keeps the next of its kind waiting. */
 async function play(world, { steps }) {
   const start = now();
-  await Promise.all(steps.map(async ({ at, name, target, params, ms }) => {
-    await sleep(Math.max(0, start + at - now()));
-    let heal;
-    try {
-      heal = await world.inject(name, target, params);
-    } catch (error) {
-      world.notes.push(`${name} at ${target} could not be injected: ${error.message}`);
-      return;
-    }
-    await sleep(ms);
-    await heal();
+  const last = new Map();
+  await Promise.all(steps.map(async (step) => {
+    await sleep(Math.max(0, start + step.at - now()));
+    const before = step.occupies.map((key) => last.get(key));
+    const work = Promise.all(before).then(() => one(world, step));
+    for (const key of step.occupies) last.set(key, work);
+    await work;
   }));
 }
 

@@ -116,6 +116,17 @@ export const FAULTS = {
     },
     opens: nothing,
   },
+  instance_upgraded: {
+    on: 'instance',
+    targets: instances,
+    ms: [100, 500],
+    params: () => ({}),
+    async inject(world, name) {
+      if (!(await world.instance(name).upgrade())) world.notes.push(`${name} could not be taken over`);
+      return () => world.revive(name);
+    },
+    opens: nothing,
+  },
   clock_jumped: {
     on: 'clock',
     targets: (world) => world.instances.filter((one) => one.hasClock).map((one) => one.name),
@@ -316,7 +327,7 @@ export const FAULTS = {
     (rng) => ({ kind: 'status', status: 429, retryAfter: rng.int(0, 2), share: rng.real(0.3, 1) })),
   backend_502: behaviour('502', atSide,
     (rng) => ({ kind: 'status', status: 502, share: rng.real(0.3, 1), effect: rng.next() })),
-  backend_slow: behaviour('slow', nothing, (rng, run) => ({ kind: 'slow', share: rng.real(0.3, 1), ms: [50, Math.round(run.timeout * 0.6)] })),
+  backend_slow: behaviour('slow', nothing, (rng, run) => ({ kind: 'slow', share: rng.real(0.3, 1), ms: [50, Math.round(run.timeout * 0.5)] })),
   backend_too_slow: behaviour('too_slow', atSide,
     (rng, run) => ({ kind: 'slow', share: rng.real(0.2, 1), ms: [run.timeout * 0.7, run.timeout * 2.5].map(Math.round) })),
 };

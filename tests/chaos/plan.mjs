@@ -1,6 +1,8 @@
 // From a seed: the settings of a run and the timeline of its faults, first one at a time, then in combinations.
 
 import { FAULTS } from './faults.mjs';
+import { merge } from '../e2e/harness/yaml.mjs';
+import { USUAL } from './parts/config.mjs';
 import { Rng } from './parts/rng.mjs';
 
 const OPENING_MS = 2500;
@@ -34,11 +36,12 @@ function settingsOf(rng) {
 export function plan({ seed, seconds, only, singles, run = {}, targets }) {
   const rng = new Rng(seed).fork('plan');
   const settings = { ...settingsOf(rng.fork('settings')), ...run };
+  const { timeout } = merge(USUAL, settings);
   const names = (only ?? Object.keys(FAULTS)).filter((name) => targets(name, settings).length > 0);
   const draw = (name) => {
     const fault = FAULTS[name];
     const target = rng.pick(targets(name, settings));
-    const params = fault.params(rng, { timeout: settings.timeout ?? 1000 });
+    const params = fault.params(rng, { timeout });
     return { name, target, params, ms: rng.int(...fault.ms), occupies: occupies(name, target) };
   };
   const steps = [];

@@ -1,6 +1,8 @@
 // What a run showed, for people.
 
 const SHOWN = 5;
+const LOG_LINES = 4;
+const LINE_CUT = 300;
 
 function pairs(object) {
   return Object.entries(object).map(([name, value]) => `${name} ${value}`).join(', ') || 'none';
@@ -11,12 +13,18 @@ function attempt({ n, side, inst, attempt: number, fence, from, to, status, effe
   return `${side} from ${inst} (${n}, attempt ${number}, fence ${fence}, ${times}, status ${status ?? '-'}, effects ${effects.length})`;
 }
 
+/** The first line of a text and its end: a log may be behind it. */
+function brief(text) {
+  const [first, ...rest] = text.split('\n');
+  return [first, ...rest.slice(-LOG_LINES)].map((line) => line.slice(0, LINE_CUT)).join('\n        ');
+}
+
 function violation(one) {
   if (one.first) {
     return `${one.entity ? `${one.entity}: ` : ''}${one.fence ? 'fence not higher: ' : ''}${one.event}\n` +
       `        first  ${attempt(one.first)}\n        second ${attempt(one.second)}`;
   }
-  if (one.what && !one.event) return one.what;
+  if (one.what && !one.event) return brief(one.what);
   return JSON.stringify(one);
 }
 
@@ -37,6 +45,9 @@ export function describe(record, verdict, settings) {
     `  in doubt ${verdict.doubts.count}, dead ${verdict.dead.count}; calm: ${availability.answered} of ` +
       `${availability.sent} answered 2xx; longest unavailability ${verdict.longest_unavailability_ms} ms`,
   ];
+  if (counts.stalls.count > 0) {
+    out.push(`  the machine stood still ${counts.stalls.count} times, at most ${counts.stalls.longest_ms} ms`);
+  }
   for (const note of record.notes) out.push(`  note: ${note}`);
   for (const [name, list] of Object.entries(violations)) {
     if (list.length === 0) continue;

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { until } from '../e2e/harness/wait.mjs';
 import { atExit } from './parts/cleanup.mjs';
-import { now, sleep } from './parts/clock.mjs';
+import { now, sleep, watchStalls } from './parts/clock.mjs';
 import { leaseOf, PREFIX, settings } from './parts/config.mjs';
 import { Disks } from './parts/disks.mjs';
 import { Instance } from './parts/instance.mjs';
@@ -21,8 +21,6 @@ import { FAULTS, opensOf } from './faults.mjs';
 const NAMES = ['a', 'b'];
 /** Queues must be empty so long after the last fault. */
 export const HEAL_BOUND_MS = 60_000;
-/** In a calm stretch nothing may hold up the machine for longer, or it is measured again. */
-const STALL_MS = 150;
 const QUIET_TRIES = 4;
 const WARM_MS = 1500;
 
@@ -38,6 +36,8 @@ export class World {
   calm = [];
   notes = [];
   #active = [];
+  /** When the machine did not let this process run. */
+  #stalls = [];
   #drop = [];
 
   constructor({ seed, run = {} }) {
@@ -93,6 +93,7 @@ export class World {
     await Promise.all(this.instances.map((one) => one.ready()));
     await this.#all('the store is up', ({ store }) => store.up);
     this.began = now();
+    this.#drop.push(watchStalls((from, to) => this.#stalls.push({ from, to })));
   }
 
   /** Waits until the status of every instance fulfils the condition. */
@@ -192,16 +193,15 @@ export class World {
   async quiet(ms, rate = 60) {
     for (let tries = 1; ; tries++) {
       const from = now();
-      const stalled = watchMachine();
       this.senders.run({ rate, why: 'calm', ignored: false });
       await sleep(ms);
       this.senders.pause();
       await this.senders.settled();
-      if (stalled() < STALL_MS || tries === QUIET_TRIES) {
+      const stood = this.#stalls.some((stall) => stall.to >= from);
+      if (!stood || tries === QUIET_TRIES) {
         this.calm.push([from, now()]);
         return;
       }
-      this.notes.push(`the machine stood still for ${Math.round(stalled())} ms, the calm stretch is measured again`);
       for (const send of this.senders.sends) if (send.why === 'calm' && send.from >= from) send.why = 'disturbed';
     }
   }
@@ -231,6 +231,7 @@ export class World {
       calm: this.calm,
       faults: this.faults,
       modes: this.modes,
+      stalls: this.#stalls,
       wall: Date.now() - now(),
       events: [...this.senders.events.values()].map(({ headers: _h, body: _b, ...event }) => event),
       sends: this.senders.sends,
@@ -262,20 +263,6 @@ export class World {
     this.disks.finish();
     for (const drop of this.#drop) drop();
   }
-}
-
-/** The longest time this process was not scheduled, so far. */
-function watchMachine() {
-  let last = now();
-  let longest = 0;
-  const timer = setInterval(() => {
-    longest = Math.max(longest, now() - last);
-    last = now();
-  }, 10);
-  return () => {
-    clearInterval(timer);
-    return longest;
-  };
 }
 
 const COLUMNS = 'seq, source, id, entity, type, state, reason, side, tries, attempt, fence, token, due, at, changed, status';

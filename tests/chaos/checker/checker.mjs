@@ -1,6 +1,6 @@
 // Judges the record of a run after healing: a pure function from what was told, done and kept to a verdict.
 
-import { History, owners, REASON, ROW, SIDES, told2xx } from './history.mjs';
+import { History, owners, REASON, ROW, SIDES, stallsOf, told2xx } from './history.mjs';
 import { whyDoubt, whyTwo } from './explain.mjs';
 
 const NOT_DONE = [408, 425, 429, 500, 503];
@@ -155,7 +155,7 @@ function sortApart(pairs, faults, apart) {
 }
 
 function findDoubts(history) {
-  const { faults } = history.record;
+  const faults = [...history.record.faults, ...stallsOf(history.record)];
   const doubts = [...history.events.values()].filter((event) =>
     event.rows.some((row) => row.state === ROW.parked) || event.store?.doubt);
   const unexplained = doubts.filter((event) => !whyDoubt(faults, event, history));
@@ -231,6 +231,7 @@ function counts(history) {
   }
   const injected = {};
   for (const { name } of history.record.faults) injected[name] = (injected[name] ?? 0) + 1;
+  const stalls = stallsOf(history.record).map(({ from, to }) => to - from);
   return {
     events: history.events.size,
     sends: history.record.sends.length,
@@ -238,6 +239,7 @@ function counts(history) {
     effects: history.attempts.reduce((sum, attempt) => sum + (attempt.role === 'owner' ? attempt.effects.length : 0), 0),
     told,
     faults: injected,
+    stalls: { count: stalls.length, longest_ms: Math.round(Math.max(0, ...stalls)) },
   };
 }
 

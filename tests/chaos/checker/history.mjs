@@ -65,5 +65,11 @@ export class History {
   }
 }
 
+/** Times in which the machine did not let the driver or the backends run: a fault that nobody injected. */
+export function stallsOf({ stalls = [], ledger }) {
+  const backends = ledger.filter((line) => line.k === 'stall').map(({ from, t }) => ({ from, to: t }));
+  return [...stalls, ...backends].map((stall) => ({ name: 'machine_stalled', ...stall, opens: { doubt: 'all' } }));
+}
+
 export const told2xx = (send) => send.status >= 200 && send.status < 300;
 export const owners = (event) => event.attempts.filter((attempt) => attempt.role === 'owner');

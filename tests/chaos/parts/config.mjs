@@ -12,7 +12,7 @@ export const LEASE_MARGIN_MS = 5000;
  * behind which an attempt goes on; above it the outcome comes first.
  */
 export const USUAL = {
-  timeout: 1000,
+  timeout: 1500,
   whenDown: 'hold',
   onFailure: 'queue',
   idempotent: { legacy: false, new: false },
@@ -26,7 +26,7 @@ export const USUAL = {
   sources: {
     quick: { reply: 'backend', deadline: 700 },
     patient: { reply: 'backend', deadline: 3000 },
-    summary: { reply: 'summary', deadline: 2000 },
+    summary: { reply: 'summary', deadline: 2500 },
     accepted: { reply: 'accepted', deadline: 2000 },
     ordered: { reply: 'accepted', deadline: 2000, order: 'entity' },
   },

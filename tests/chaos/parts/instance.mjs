@@ -9,7 +9,8 @@ const FAKETIME = ['/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1',
   '/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1'].find((file) => fs.existsSync(file));
 
 export class Instance {
-  #wanted = false;
+  /** The process that is to be alive, if any. */
+  #wanted;
   /** Ends that nobody asked for, and complaints of all its lives. */
   wrong = [];
 
@@ -44,16 +45,45 @@ export class Instance {
 
   /** Starts it and waits until it listens; ready comes later where Redis is away. `may`: a fault may keep it down. */
   async start({ may = false } = {}) {
-    this.#wanted = !may;
-    this.pm.spawn();
     const { pm } = this;
+    this.#wanted = may ? undefined : pm;
+    pm.spawn();
+    this.#watch(pm);
+    await pm.listening();
+    this.#wanted = pm;
+  }
+
+  /** A new process takes over from the one that runs; false: it could not, and the old one goes on. */
+  async upgrade() {
+    const old = this.pm;
+    const next = new Pointsman({ name: this.name, dir: this.dir, config: old.config, env: old.env, args: ['--takeover'] });
+    next.stderr.push(...old.stderr);
+    next.spawn();
+    this.#wanted = undefined;
+    try {
+      await next.listening();
+    } catch (error) {
+      if (next.alive || !old.alive) throw error;
+      this.#wanted = old;
+      return false;
+    }
+    next.args = [];
+    this.pm = next;
+    this.#wanted = next;
+    this.#watch(next);
+    const { code, signal } = await old.ended;
+    if (code !== 0) this.wrong.push(`${this.name}: the process that was taken over from ended with ${code ?? signal}`);
+    return true;
+  }
+
+  #watch(pm) {
+    const { pid } = pm;
     pm.ended.then(({ code, signal }) => {
-      if (this.#wanted) this.wrong.push(`${this.name} ended by itself with ${code ?? signal}:\n${pm.tail()}`);
-      this.#complaints();
-      this.#sweep(pm.pid);
+      if (this.#wanted === pm) this.wrong.push(`${this.name} ended by itself with ${code ?? signal}:\n${pm.tail()}`);
+      const found = pm.complaints();
+      if (found.length > 0) this.wrong.push(`${this.name} complained:\n${found.join('\n')}`);
+      this.#sweep(pid);
     });
-    await this.pm.listening();
-    this.#wanted = true;
   }
 
   /** What libfaketime leaves behind when its process is killed. */
@@ -61,23 +91,18 @@ export class Instance {
     for (const name of ['faketime_shm_', 'sem.faketime_sem_']) fs.rmSync(`/dev/shm/${name}${pid}`, { force: true });
   }
 
-  #complaints() {
-    const found = this.pm.complaints();
-    if (found.length > 0) this.wrong.push(`${this.name} complained:\n${found.join('\n')}`);
-  }
-
   ready() {
     return this.pm.ready();
   }
 
   async kill9() {
-    this.#wanted = false;
+    this.#wanted = undefined;
     if (this.alive) await this.pm.kill9();
   }
 
   /** SIGTERM, as a supervisor does it; how it ended is judged. */
   async term(deadline = 30_000) {
-    this.#wanted = false;
+    this.#wanted = undefined;
     if (!this.alive) return;
     this.pm.signal('SIGCONT');
     try {

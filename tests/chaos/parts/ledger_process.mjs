@@ -2,7 +2,7 @@
 // argv: the ledger file, an address, the ports of legacy and new, the seed. Commands come over the IPC channel.
 
 import fs from 'node:fs';
-import { now } from './clock.mjs';
+import { now, watchStalls } from './clock.mjs';
 import { LedgerBackend } from './ledger_backend.mjs';
 import { Rng } from './rng.mjs';
 
@@ -39,6 +39,7 @@ const backends = {
 };
 
 write({ t: now(), k: 'boot', pid: boot });
+watchStalls((from, to) => write({ t: to, k: 'stall', from }));
 process.on('message', async ({ id, side, call, args }) => {
   let error;
   try {
