@@ -349,6 +349,7 @@ local function newer(leg, args, s, r)
   if leg == ABSENT then return true end
   local had = state(leg)
   if token(leg) == args[2] then
+    if leg:sub(79, 81) == REPEATS and s ~= DONE then return false end
     return s ~= FLIGHT and (had == FLIGHT or (had == DOUBT and s ~= DOUBT))
   end
   if role(leg) == '0' and (r == '1' or had == DOUBT) then return r == '0' and s == DONE end

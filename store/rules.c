@@ -157,6 +157,8 @@ static bool newer(const struct leg_record *stored, const struct leg_record *know
         return true;
     if (same_token(stored, known->token)) {
         bool ended = known->state != LEG_IN_FLIGHT;
+        if (stored->status == RECORD_REPEATS && known->state != LEG_DONE)
+            return false; /* the attempt before it is still in doubt */
         return ended && (stored->state == LEG_IN_FLIGHT ||
                          (stored->state == LEG_IN_DOUBT && known->state != LEG_IN_DOUBT));
     }

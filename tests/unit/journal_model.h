@@ -202,6 +202,19 @@ static inline bool model_op(struct model *m, const struct op *op, int n, enum mo
     return model_row_op(m, op->id, op, n, answer);
 }
 
+/* Its owner was told that it failed, so nobody is sending it: it is queued when the file works
+ * again. */
+static inline void model_orphan(struct model *m, const struct op *op, int n) {
+    for (unsigned i = 0, count = m->maybe[op->id]; i < count; i++) {
+        struct model_row queued = m->rows[op->id][i];
+        if (op->kind != OP_PUT || queued.state != ROW_SENDING || queued.marked != n)
+            continue;
+        queued.state = ROW_QUEUED;
+        queued.later = false;
+        model_maybe(m, op->id, &queued);
+    }
+}
+
 /* Submitted: what may happen to others from now on. */
 static inline void model_begin(struct model *m, const struct op *op) {
     m->evicts = m->evicts || op->evicts;
@@ -214,7 +227,10 @@ static inline bool model_answered(struct model *m, const struct op *op, int n,
     case JOURNAL_OK:
         return model_op(m, op, n, MODEL_YES);
     case JOURNAL_FAILED:
-        return model_op(m, op, n, MODEL_UNKNOWN);
+        if (!model_op(m, op, n, MODEL_UNKNOWN))
+            return false;
+        model_orphan(m, op, n);
+        return true;
     case JOURNAL_EXISTS:
         for (unsigned i = 0; i < m->maybe[op->id]; i++)
             model_refresh(&m->rows[op->id][i], n);

@@ -69,6 +69,22 @@ static void a_doubt_ends_by_what_is_done_only(void **state) {
     assert_int_equal(look(kit, "doubt", NULL).ret_legs[SIDE_NEW].state, LEG_DONE);
 }
 
+static void a_repeated_doubt_is_not_ended_by_its_own_unsent(void **state) {
+    struct kit *kit = *state;
+    struct store_claim a = granted(kit, "rep", "o/r#rep", SIDE_NEW, LEASE_MS);
+    assert_int_equal(finish(kit, &a, OUTCOME_IN_DOUBT, 502), STORE_OK);
+    struct store_claim b = claim_of("rep", "o/r#rep", SIDE_NEW);
+    b.idempotent[SIDE_NEW] = true;
+    assert_int_equal(claim(kit, &b), STORE_GRANTED);
+    assert_int_equal(finish(kit, &b, OUTCOME_UNSENT, 0), STORE_OK);
+    struct store_assert put = known("rep", "o/r#rep", SIDE_NEW, LEG_UNSENT, b.ret_fence);
+    memcpy(put.leg.token, b.token.text, TOKEN_LEN);
+    put_back(kit, &put, STORE_OK, false);
+    assert_int_equal(look(kit, "rep", NULL).ret_legs[SIDE_NEW].state, LEG_IN_DOUBT);
+    put.leg.state = LEG_DONE;
+    put_back(kit, &put, STORE_OK, true);
+}
+
 static void open_legs_of_one_entity_add_up(void **state) {
     struct kit *kit = *state;
     struct store_assert done = known("sum-0", "o/r#sum", SIDE_LEGACY, LEG_DONE, 1700000000000000);
@@ -127,6 +143,7 @@ static void a_known_outcome_ends_what_is_stored_as_open(void **state) {
 static const struct CMUnitTest cases[] = {
     cmocka_unit_test(a_lost_leg_is_put_back_once),
     cmocka_unit_test(a_doubt_ends_by_what_is_done_only),
+    cmocka_unit_test(a_repeated_doubt_is_not_ended_by_its_own_unsent),
     cmocka_unit_test(open_legs_of_one_entity_add_up),
     cmocka_unit_test(putting_back_never_lowers_a_fence_or_displaces_what_runs),
     cmocka_unit_test(a_known_outcome_ends_what_is_stored_as_open),
