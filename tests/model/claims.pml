@@ -23,13 +23,20 @@
 #define FORGETS 0
 #endif
 
+/* Where these are dropped the two owners themselves are to be found, not only their fences. */
+#if FORGETS || defined(PAUSE_LONGER_THAN_LEASE) || defined(NO_GEN_CHECK)
+#define GEN_DROPPED true
+#else
+#define GEN_DROPPED false
+#endif
+
 #define LEGACY  0
 #define NEW     1
 #define NOWHERE 2
 
-mtype = { absent, in_flight, done, not_done, unsent, in_doubt } /* enum leg_state, outcome */
-mtype = { idle, busy, claiming, granted, sent, finishing, filing }             /* of a delivery */
-mtype = { none, queued, sending, parked, dead }                          /* enum row_state */
+mtype = { absent, in_flight, done, not_done, unsent, in_doubt }    /* enum leg_state, outcome */
+mtype = { idle, busy, claiming, granted, sent, finishing, filing } /* of a delivery */
+mtype = { none, queued, sending, parked, dead }                    /* enum row_state */
 
 /* ---- the store's records: store/record.h ---- */
 
@@ -48,9 +55,9 @@ typedef event_record {
 }
 event_record ev[2];
 
-/* Of the one entity. lease_us: nobody may call it passed while a leg under this gen runs, anybody may
- * else (take_entity). stick_us: where it is not over, a claim goes to the owner, as it may by the
- * bucket; both are covered by a claim that wants either side (decide). */
+/* Of the one entity. lease_us: it cannot have passed while a leg under this gen runs; else it may
+ * (take_entity). stick_us: until it passes, or operation release: ends it, a claim goes to the owner,
+ * where it may go by the bucket too: a claim that may want either side covers both. */
 byte own_side, own_gen, own_open;
 byte now; /* the store's clock, as far as gens show it: above all it has given */
 
@@ -77,14 +84,15 @@ typedef delivery_state {
 delivery_state D[DELIVERIES];
 mtype row = none; /* of X in the journal of B */
 bool down[2];
-bool held[2];    /* greeting a store that forgot: no calls before what is known is put back */
+bool held[2]; /* greeting a store that forgot: no calls before what is known is put back */
 byte forgets;
 
 /* ---- what is judged: nothing below reads these but the promises ---- */
 
-mtype touched[2] = none;  /* the event at backends: none, sent (open), in_doubt, done */
-bool accepted;            /* X's sender was told 202 */
-bool word[2];             /* the operator took it on himself */
+mtype touched[2] = none; /* the event at backends: none, sent (open), in_doubt, done */
+bool served;             /* a backend did X */
+bool accepted;           /* X's sender was told 202 */
+bool word[2];            /* the operator took it on himself */
 
 byte crashes, words;
 
@@ -97,10 +105,10 @@ byte crashes, words;
 SCRATCH byte s, side, decision;
 SCRATCH mtype result;
 
-/* decide() after control_get. control_set may have put any mode at any time, and an instance may be
- * behind: a claim may want either side, by an absolute mode or by a bucket (and legacy, absolute, when
- * it falls back). Each time it asks it takes one of the four: every history of control_set is among
- * these. */
+/* operation control_set: may have put any mode at any time. operation control_get: an instance may be
+ * behind it. So a claim may want either side, by an absolute mode or by a bucket (and legacy,
+ * absolute, when it falls back); each time it asks it takes one of the four, and every history of
+ * modes is among these. decide() */
 #define WANT     (decision % 2)
 #define ABSOLUTE (decision / 2)
 /* The sides are alike in every rule: the first claim of all goes to legacy, without loss. */
@@ -122,202 +130,9 @@ inline control_get() {
 #define RUNS(e, s) (LEG(e, s).state == in_flight && !LEG(e, s).lapsed)
 #define TOKEN(d)   ((d) + 1 + 4 * D[d].tries)
 
-/* ================ store/rules.c ================ */
+#include "rules.pml"
 
-#ifdef NO_GEN_CHECK
-#define SAME_GEN(fence) true
-#else
-#define SAME_GEN(fence) (own_gen == fence)
-#endif
-#ifdef NO_TOKEN_CHECK
-#define SAME_TOKEN(d) true
-#else
-#define SAME_TOKEN(d) (LEG(E(d), side).token == TOKEN(d))
-#endif
-
-inline rules_lower_open(e, s) {
-    if
-    :: LEG(e, s).holding && own_open > 0 && SAME_GEN(LEG(e, s).fence) -> own_open--
-    :: else
-    fi;
-    LEG(e, s).holding = false;
-    own_side = (own_open == 0 -> 0 : own_side) /* says nothing then */
-}
-
-/* What no rule looks at any more must not tell states apart: the token of a leg that has ended, and
- * how, where claims treat them alike (not_done stands for unsent and rejected too). */
-#define FENCES (LEG(0, 0).fence || LEG(0, 1).fence || LEG(1, 0).fence || LEG(1, 1).fence)
-inline close_leg(e, s) {
-    LEG(e, s).lapsed = false;
-    LEG(e, s).token = (LEG(e, s).state == in_doubt || FORGETS -> LEG(e, s).token : 0);
-    LEG(e, s).fence = (FORGETS -> LEG(e, s).fence : 0);
-    if
-    :: own_open == 0 && !FENCES && !FORGETS -> own_gen = 0; now = 0 /* nobody has a number to compare */
-    :: else
-    fi
-}
-
-/* rules_renew() would say STALE or ABSENT. Where it does not it changes nothing here: the clock passes
- * no lease that is renewed. */
-#define RENEWED(d) (LEG(E(d), D[d].side).state == in_flight && LEG(E(d), D[d].side).token == TOKEN(d) && \
-                    own_gen == LEG(E(d), D[d].side).fence)
-
-/* store/known.c: what this process has been told of its last attempt at the event. */
-typedef known_leg {
-    mtype state = absent;
-    bit side;
-    byte token, fence, attempt;
-}
-#if FORGETS
-known_leg known[DELIVERIES];
-inline knows(d, what) {
-    known[d].state = what;
-    known[d].side = D[d].side;
-    known[d].token = TOKEN(d);
-    known[d].fence = D[d].fence;
-    known[d].attempt = D[d].attempt
-}
-#else
-inline knows(d, what) {
-    skip
-}
-#endif
-
-inline finish_leg(d) {
-    side = D[d].side;
-    if
-    :: LEG(E(d), 1 - side).state != absent && LEG(E(d), 1 - side).token == TOKEN(d) -> side = 1 - side
-    :: else
-    fi
-}
-
-inline finish_anew(d) {
-    if
-    :: ev[E(d)].pin == NOWHERE -> ev[E(d)].pin = side
-    :: else
-    fi;
-    LEG(E(d), side).state = D[d].outcome;
-    LEG(E(d), side).token = TOKEN(d);
-    LEG(E(d), side).fence = D[d].fence;
-    LEG(E(d), side).attempt = D[d].attempt;
-    if
-    :: own_gen < D[d].fence -> own_side = side; own_gen = D[d].fence; own_open = 0
-    :: else
-    fi
-}
-
-#define FINAL(e, s) (LEG(e, s).state != in_flight && LEG(e, s).state != in_doubt)
-inline finish(d) {
-    knows(d, D[d].outcome);
-    finish_leg(d);
-    if
-    :: LEG(E(d), side).state == absent ->
-        if
-        :: D[d].outcome != unsent -> finish_anew(d)
-        :: else
-        fi
-    :: LEG(E(d), side).state != absent && !SAME_TOKEN(d) /* STALE */
-    :: else ->
-        if
-        :: !FINAL(E(d), side) ||
-           (LEG(E(d), side).settled && LEG(E(d), side).state == not_done && D[d].outcome == done) ->
-            LEG(E(d), side).settled = false;
-            LEG(E(d), side).state = (D[d].outcome == unsent -> not_done : D[d].outcome);
-            rules_lower_open(E(d), side);
-            close_leg(E(d), side)
-        :: else /* final: the first outcome stays */
-        fi
-    fi
-}
-
-/* ================ store/rules_claim.c ================ */
-
-#ifdef NO_PIN
-#define PINNED(e) false
-#else
-#define PINNED(e) (ev[e].pin != NOWHERE)
-#endif
-
-/* choose() */
-#define CHOSEN(d) (ABSOLUTE -> WANT : (PINNED(E(d)) -> ev[E(d)].pin : (own_open > 0 -> own_side : WANT)))
-
-/* legs_answer() */
-#define MINE(d, s) (LEG(E(d), s).state == in_flight && LEG(E(d), s).token == TOKEN(d))
-#ifdef NO_DEDUPE
-#define DONE(e) false
-#else
-#define DONE(e) (LEG(e, 0).state == done || LEG(e, 1).state == done)
-#endif
-#define IN_FLIGHT(e) (RUNS(e, 0) || RUNS(e, 1))
-#ifdef LEASE_IS_TTL
-#define IN_DOUBT(e, s) (LEG(e, s).state == in_doubt)
-#else
-#define IN_DOUBT(e, s) (LEG(e, s).state == in_doubt || LEG(e, s).state == in_flight)
-#endif
-#ifdef IDEMPOTENT
-#define MAY_REPEAT(e) (touched[e] != sent)
-#define DOUBT(d, s) (IN_DOUBT(E(d), s) && s != CHOSEN(d))
-#else
-#define MAY_REPEAT(e) false
-#define DOUBT(d, s) IN_DOUBT(E(d), s)
-#endif
-
-/* The entity's lease cannot have passed: it is never earlier than that of a leg under its gen. */
-#define HOLDS(e, s) (RUNS(e, s) && LEG(e, s).holding && LEG(e, s).fence == own_gen)
-#define HELD        (HOLDS(0, 0) || HOLDS(0, 1) || HOLDS(1, 0) || HOLDS(1, 1))
-
-inline take_entity() {
-    if
-    :: own_open > 0 && own_side == side /* live */
-    :: own_open == 0 || !HELD ->        /* or take-over: nothing is open, or the lease has passed */
-        now++;
-        own_side = side;
-        own_gen = now;
-        own_open = 0
-    fi;
-    own_open++
-}
-
-inline grant(d) {
-    assert(!ABSOLUTE || side == WANT);
-    /* A retry stays where the event was, unless the mode is absolute. */
-    assert(ABSOLUTE || ev[E(d)].pin == NOWHERE || side == ev[E(d)].pin);
-    ev[E(d)].pin = side;
-    LEG(E(d), side).state = in_flight;
-    LEG(E(d), side).token = TOKEN(d);
-    LEG(E(d), side).fence = own_gen;
-    LEG(E(d), side).lapsed = false;
-    LEG(E(d), side).holding = true;
-    LEG(E(d), side).settled = false;
-    LEG(E(d), side).attempt = (FORGETS -> LEG(E(d), side).attempt + 1 : 0)
-}
-
-/* What a claim is told: first what the legs of its event say by themselves. */
-inline claim(d) {
-    side = CHOSEN(d);
-    if
-    :: MINE(d, 0) -> side = 0; result = granted
-    :: MINE(d, 1) -> side = 1; result = granted
-    :: else ->
-        if
-        :: DONE(E(d)) -> result = done
-        :: !DONE(E(d)) && IN_FLIGHT(E(d)) -> result = in_flight
-        :: else ->
-            if
-            :: DOUBT(d, 0) -> LEG(E(d), 0).state = in_doubt; result = in_doubt
-            :: !DOUBT(d, 0) && DOUBT(d, 1) -> LEG(E(d), 1).state = in_doubt; result = in_doubt
-            :: !DOUBT(d, 0) && !DOUBT(d, 1) && own_open > 0 && own_side != side && HELD -> result = busy
-            :: !DOUBT(d, 0) && !DOUBT(d, 1) && !(own_open > 0 && own_side != side && HELD) ->
-                rules_lower_open(E(d), side);
-                take_entity();
-                grant(d);
-                result = granted
-            fi
-        fi
-    fi
-}
-
-/* ================ proxy/ ================ */
+/* ---- the ways of a delivery: proxy/flow_claim.c, leg.c, flow_row.c, queue.c ---- */
 
 inline rest(d) {
     D[d].phase = idle;
@@ -350,7 +165,7 @@ inline backend_gets(d) {
     /* Promise 3: one owner. Its fence is the highest there is, so that whoever came later at the other
      * side has a higher one. */
     assert(!OPEN_AT(1 - D[d].side));
-    assert(FORGETS || (D[d].fence == own_gen && D[d].side == own_side));
+    assert(GEN_DROPPED || (D[d].fence == own_gen && D[d].side == own_side));
     touched[E(d)] = sent;
     D[d].fence = (FORGETS -> D[d].fence : 0);
     D[d].phase = sent
@@ -362,11 +177,18 @@ inline have_outcome(d, what) {
     D[d].phase = finishing;
     WHO(d); printf("the attempt ended: %e\n", what);
     if
-    :: what == done || what == in_doubt -> touched[E(d)] = what
+    :: what == done || what == in_doubt ->
+        touched[E(d)] = what;
+        served = served || (what == done && E(d) == 0)
     :: else -> touched[E(d)] = none
     fi
 }
 
+#ifdef NO_REQUEUE
+#define AGAIN none
+#else
+#define AGAIN queued
+#endif
 /* The store has the outcome: what becomes of the event here. */
 inline file_it(d) {
     if
@@ -376,7 +198,7 @@ inline file_it(d) {
         :: D[d].outcome == not_done -> row = dead /* rejected */
         :: D[d].outcome == in_doubt -> row = parked
         :: D[d].outcome == in_doubt -> row = queued /* after a crash: its claim will tell */
-        :: D[d].outcome == not_done || D[d].outcome == unsent -> row = queued
+        :: D[d].outcome == not_done || D[d].outcome == unsent -> row = AGAIN
         fi;
         rest(d)
     :: !JOURNALED(d) -> rest(d)
@@ -404,8 +226,7 @@ proctype delivery(byte d) {
 end:
     do
     /* accept … decide, claim */
-    :: atomic { !down[AT(d)] && !JOURNALED(d) && D[d].phase == idle && D[d].tries < TRIES(d) &&
-       !KNOWN(E(d)) ->
+    :: atomic { !down[AT(d)] && !JOURNALED(d) && D[d].phase == idle && D[d].tries < TRIES(d) && !KNOWN(E(d)) ->
         SAY(d, "arrives\n");
         claim_start(d) }
     /* reply: accepted, order: entity, when_down: hold: 202 after the fsync (journal_put) */
@@ -428,7 +249,7 @@ end:
         claim(d);
         WHO(d); printf("claim wants %d absolute %d -> %e, side %d\n", WANT, ABSOLUTE, result, side);
         if
-        :: result == granted -> 
+        :: result == granted ->
             D[d].side = side;
             D[d].fence = LEG(E(d), side).fence;
             D[d].attempt = LEG(E(d), side).attempt;
@@ -466,7 +287,7 @@ end:
         :: have_outcome(d, not_done)
         :: have_outcome(d, in_doubt) /* leg_cut(), broken answer, 502 */
         fi }
-    /* renewed(): somebody else holds it now */
+    /* operation renew: renewed(), somebody else holds it now */
     :: atomic { !down[AT(d)] && !held[AT(d)] && D[d].phase == sent && !RENEWED(d) ->
         SAY(d, "renew: stale\n");
         have_outcome(d, in_doubt) }
@@ -486,12 +307,14 @@ end:
     od
 }
 
-/* The clock passes a lease. Who holds it has closed its connection before, by the same clock. */
-#define HOLDER(e, s) ((LEG(e, s).token - 1) % 4)
+/* The clock passes a lease. Who holds it has closed its connection before, by the same clock; and who
+ * waits for the claim's answer gave up before (CLAIM_TIMEOUT_MS < LEASE_MARGIN_MS). */
+#define HOLDER(e, s)    ((LEG(e, s).token - 1) % 4)
+#define IS(e, s, what)  (D[HOLDER(e, s)].phase == what && LEG(e, s).token == TOKEN(HOLDER(e, s)))
 #ifdef PAUSE_LONGER_THAN_LEASE
-#define CLOSED(e, s) true
+#define CLOSED(e, s) !IS(e, s, claiming)
 #else
-#define CLOSED(e, s) !(D[HOLDER(e, s)].phase == sent && LEG(e, s).token == TOKEN(HOLDER(e, s)))
+#define CLOSED(e, s) (!IS(e, s, claiming) && !IS(e, s, sent))
 #endif
 inline lapse(e, s) {
     printf("event %c: its lease at %d passes\n", 88 + e, s);
@@ -514,7 +337,7 @@ end:
 /* The attempt log says what the phase says: claimed, sent, answered. A row that is sending and has no
  * slot was recorded: in doubt, and the store knows better. */
 inline killed(d) {
-    knows(d, absent);
+    forget_known(d);
     if
     :: D[d].phase == claiming || D[d].phase == granted -> D[d].outcome = unsent; D[d].phase = finishing
     :: D[d].phase == sent -> have_outcome(d, in_doubt)
@@ -549,82 +372,8 @@ inline forget_leg(e, s) {
     LEG(e, s).attempt = 0
 }
 
-/* ---- the store forgets: store/redis_put_back.c, rules_assert() ---- */
-
 #if FORGETS
-
-/* newer() */
-#define KNOWN_LEG(d)  LEG(E(d), side)
-#define KNOWN_SAME(d) (KNOWN_LEG(d).token == known[d].token)
-#define NEWER(d) (KNOWN_LEG(d).state == absent ||                                                   \
-    (KNOWN_SAME(d) && known[d].state != in_flight && (KNOWN_LEG(d).state == in_flight ||            \
-                              (KNOWN_LEG(d).state == in_doubt && known[d].state != in_doubt))) ||   \
-    (!KNOWN_SAME(d) && KNOWN_LEG(d).state != in_flight && KNOWN_LEG(d).state != done &&             \
-     (KNOWN_LEG(d).fence < known[d].fence ||                                                        \
-      (KNOWN_LEG(d).fence == known[d].fence && KNOWN_LEG(d).attempt < known[d].attempt))))
-
-inline assert_entity(d) {
-    if
-    :: own_gen > known[d].fence
-    :: else ->
-        if
-        :: own_gen < known[d].fence -> own_side = known[d].side; own_gen = known[d].fence; own_open = 0
-        :: else
-        fi;
-        if
-        :: known[d].state == in_flight -> own_open++; KNOWN_LEG(d).holding = true
-        :: else
-        fi
-    fi
-}
-
-inline assert_known(d) {
-    side = known[d].side;
-    if
-    :: known[d].state != absent && NEWER(d) ->
-        printf("assert: event %c: leg %d is %e\n", 88 + E(d), known[d].side, known[d].state);
-        if
-        :: ev[E(d)].pin == NOWHERE -> ev[E(d)].pin = known[d].side
-        :: else
-        fi;
-        rules_lower_open(E(d), side);
-        KNOWN_LEG(d).state = known[d].state;
-        KNOWN_LEG(d).token = known[d].token;
-        KNOWN_LEG(d).fence = known[d].fence;
-        KNOWN_LEG(d).attempt = known[d].attempt;
-        KNOWN_LEG(d).lapsed = D[d].over;
-        KNOWN_LEG(d).settled = false;
-        assert_entity(d)
-    :: known[d].state != absent && !NEWER(d) -> 
-        printf("assert: event %c: leg %d is %e: refused, it is %e\n", 88 + E(d), known[d].side, known[d].state, KNOWN_LEG(d).state)
-    :: else
-    fi
-}
-
-inline forget() {
-    printf("the store forgets\n");
-    forgets++;
-    forget_leg(0, 0);
-    forget_leg(0, 1);
-    forget_leg(1, 0);
-    forget_leg(1, 1);
-    ev[0].pin = NOWHERE;
-    ev[1].pin = NOWHERE;
-    own_side = 0;
-    own_gen = 0;
-    own_open = 0;
-    held[0] = !down[0];
-    held[1] = !down[1]
-}
-
-active proctype store() {
-end:
-    do
-    :: atomic { forgets == 0 -> forget() }
-    :: atomic { held[0] -> printf("A puts back\n"); held[0] = false; assert_known(0); assert_known(2) }
-    :: atomic { held[1] -> printf("B puts back\n"); held[1] = false; assert_known(1) }
-    od
-}
+#include "forget.pml"
 #endif
 
 /* ---- the operator: settle ---- */
@@ -644,6 +393,7 @@ inline turn_row(e, what) {
     :: else
     fi
 }
+/* operation settle: FORGET, RETRY, DONE */
 inline settle(e) {
     words++;
     word[e] = true;
@@ -686,7 +436,7 @@ active proctype judge() {
     assert(!down[0] && !down[1]);
     assert(D[0].phase == idle && D[1].phase == idle && D[2].phase == idle);
     assert(row == none || row == parked || row == dead);
-    assert(!accepted || word[0] || touched[0] == done || row == parked || row == dead)
+    assert(!accepted || word[0] || served || row == parked || row == dead)
 }
 
 init {
