@@ -225,7 +225,8 @@ void answer_stream(struct delivery *d, struct leg *leg) {
         conn_stream_begin(c, leg->status, buf_slice(&lines), leg->length);
         bool drained = d->conn && conn_stream(c, buf_slice(&leg->answer));
         drained = d->conn && conn_stream(c, buf_slice(&leg->overflow)) && drained;
-        buf_free(&leg->answer);
+        if (!row_is_ours(d)) /* else the journal keeps the beginning */
+            buf_free(&leg->answer);
         buf_free(&leg->overflow);
         if (d->conn && drained)
             exchange_resume(&leg->x);

@@ -57,6 +57,7 @@ struct leg {
     uint16_t status;
     enum leg_refused refused; /* of UNSENT */
     enum breaker_pass pass;
+    bool lapsed;             /* ended from our side: it says nothing of the backend */
     uint64_t retry_after_ms; /* of NOT_DONE: the backend's wish; 0: none */
     bool given_back;         /* nothing was sent; only the store is still told */
     enum exchange_end ended; /* of IN_DOUBT without a head */
@@ -182,9 +183,10 @@ void row_queue(struct delivery *d, enum row_reason reason, enum answer otherwise
 /* A row of ours goes back into the queue for about so long. */
 void row_wait(struct delivery *d, uint64_t ms, enum row_reason reason);
 void row_doubt(struct delivery *d);       /* the claim was answered "in doubt" */
-void row_at_deadline(struct delivery *d); /* the attempt runs and the deadline is near */
+void row_at_deadline(struct delivery *d); /* it is near, and the attempt runs or is about to */
 void row_done(struct delivery *d, const struct leg *leg);
-/* Whether the owner's outcome is the journal's matter; then row_end, which answers the sender. */
+/* Whether the owner's outcome is the journal's matter; then row_end, which answers the sender
+ * unless that was done. */
 bool row_takes(const struct delivery *d, const struct leg *leg);
 void row_end(struct delivery *d, struct leg *leg);
 

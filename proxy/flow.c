@@ -232,23 +232,20 @@ static void reply(struct delivery *d, struct leg *owner) {
         answer_backend(d, owner);
 }
 
+/* True: the journal's answer is the sender's. A rejection is told as it came. */
+static bool settle(struct delivery *d, struct leg *owner) {
+    bool takes = row_takes(d, owner);
+    if (takes && !d->settled) {
+        d->settled = true;
+        row_end(d, owner);
+    }
+    return takes && owner->outcome != OUTCOME_REJECTED;
+}
+
 /* Answers as soon as everything the answer needs is there. */
 static void try_reply(struct delivery *d) {
     struct leg *owner = owner_leg(d);
-    if (!owner || !answer_is_there(owner))
-        return;
-    if (row_takes(d, owner)) {
-        if (!d->settled) {
-            d->settled = true;
-            row_end(d, owner);
-        }
-        return;
-    }
-    if (owner->outcome == OUTCOME_REJECTED && row_is_held(d) && !d->settled) {
-        d->settled = true;
-        row_remove(d);
-    }
-    if (d->answered)
+    if (!owner || !answer_is_there(owner) || settle(d, owner) || d->answered)
         return;
     struct leg *other = &d->legs[side_other(d->owner)];
     bool waits = d->source->reply == REPLY_SUMMARY && owner->outcome == OUTCOME_DONE &&
@@ -277,11 +274,13 @@ static void fall_back(struct delivery *d) {
     d->decision.shadow = false;
     d->decision.why = WHY_FALLBACK;
     explain(d);
-    claim_start(d);
+    if (!row_is_being_put(d)) /* else once it is */
+        claim_start(d);
 }
 
 static bool wants_stream(const struct delivery *d, const struct leg *leg) {
-    return d->conn && !d->answered && leg->role == ROLE_OWNER && !row_takes(d, leg) &&
+    return d->conn && !d->answered && leg->side == d->owner &&
+           (leg->outcome == OUTCOME_REJECTED || !row_takes(d, leg)) &&
            (d->source->reply == REPLY_BACKEND || leg->outcome != OUTCOME_DONE) &&
            leg->outcome != OUTCOME_IN_DOUBT && leg->status / 100 != 3;
 }
@@ -292,6 +291,8 @@ void flow_leg_recorded(struct leg *leg) {
         delivery_step(d, STEP_RECORD);
         if (falls_back(d, leg)) {
             fall_back(d);
+            if (leg->x.paused)
+                leg_cut(leg);
             return;
         }
         if (leg->outcome == OUTCOME_DONE)
@@ -310,6 +311,16 @@ void flow_leg_recorded(struct leg *leg) {
         log_decision(d);
 }
 
+/* What there is room for; returns the rest. */
+static struct slice keep(struct leg *leg, struct slice piece) {
+    size_t room = leg->answer.max - buf_len(&leg->answer);
+    struct slice first = slice(piece.ptr, piece.len < room ? piece.len : room);
+    bool in_order = buf_len(&leg->overflow) == 0 && leg->discarded == 0;
+    if (!in_order || !buf_append_slice(&leg->answer, first))
+        return piece;
+    return slice(piece.ptr + first.len, piece.len - first.len);
+}
+
 void flow_leg_body(struct leg *leg, struct slice piece) {
     struct delivery *d = leg->delivery;
     if (d->streaming && leg == owner_leg(d)) {
@@ -317,8 +328,8 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
             exchange_pause(&leg->x);
         return;
     }
-    bool in_order = buf_len(&leg->overflow) == 0 && leg->discarded == 0;
-    if (in_order && buf_append_slice(&leg->answer, piece))
+    piece = keep(leg, piece);
+    if (piece.len == 0)
         return;
     if (wants_stream(d, leg)) {
         if (!buf_append_slice(&leg->overflow, piece))
@@ -336,10 +347,8 @@ void flow_leg_body(struct leg *leg, struct slice piece) {
 
 void flow_leg_body_over(struct leg *leg) {
     struct delivery *d = leg->delivery;
-    if (d->streaming && leg == owner_leg(d)) {
+    if (d->streaming && leg == owner_leg(d))
         stream_end(d, leg->body_whole);
-        return;
-    }
     try_reply(d);
 }
 
@@ -355,7 +364,7 @@ static void deadline_near(struct delivery *d) {
     timer_set(d->worker->loop, &d->deadline, delivery_near_us(d));
     if (d->state == DELIVERY_CLAIMING || d->state == DELIVERY_WAITING)
         claim_near(d);
-    else if (owner && owner->phase == PHASE_RUNNING)
+    else if (d->state == DELIVERY_WRITING || (owner && owner->phase == PHASE_RUNNING))
         row_at_deadline(d);
 }
 

@@ -109,6 +109,8 @@ static void not_now(struct delivery *d) {
         give_up(d);
         if (!d->answered && row_may_queue(d, d->claimed))
             row_queue(d, d->claimed == STORE_HOLD ? REASON_STORE : REASON_BUSY, ANSWER_BUSY);
+        else
+            answer_problem(d, ANSWER_BUSY, "nothing can be kept on disk until it is not");
     }
 }
 
@@ -239,7 +241,10 @@ void claim_start(struct delivery *d) {
     }
     if (!take_slots(d)) {
         d->state = DELIVERY_OVER;
-        answer_problem(d, ANSWER_OVERLOAD, "the attempt log is full");
+        if (row_is_held(d))
+            row_queue(d, REASON_BUSY, ANSWER_OVERLOAD);
+        else
+            answer_problem(d, ANSWER_OVERLOAD, "the attempt log is full");
         return;
     }
     uint32_t legacy = conf->backends[SIDE_LEGACY].timeout_ms,
@@ -270,9 +275,14 @@ void claim_again(void *arg) {
     submit(d);
 }
 
+/* What the store last said; it may be asked again just now. */
+static enum store_result last_said(const struct delivery *d) {
+    return d->waits > 0 ? d->claimed : STORE_AWAY;
+}
+
 void claim_near(struct delivery *d) {
-    enum store_result last = d->state == DELIVERY_WAITING ? d->claimed : STORE_AWAY;
-    if (!row_may_queue(d, last) || last == STORE_IN_FLIGHT)
+    enum store_result last = last_said(d);
+    if (!row_may_queue(d, last) || (last == STORE_IN_FLIGHT && !row_is_held(d)))
         return;
     bool store = last == STORE_AWAY || last == STORE_HOLD;
     if (d->state == DELIVERY_WAITING) {
@@ -283,15 +293,18 @@ void claim_near(struct delivery *d) {
 }
 
 void claim_deadline(struct delivery *d) {
-    bool waiting = d->state == DELIVERY_WAITING;
-    enum store_result last = d->claimed;
-    if (waiting) {
+    enum store_result last = last_said(d);
+    if (row_is_held(d)) {
+        claim_near(d);
+        return;
+    }
+    if (d->state == DELIVERY_WAITING) {
         timer_stop(&d->wait);
         give_up(d);
     }
-    if (waiting && last == STORE_BUSY)
+    if (last == STORE_BUSY)
         answer_problem(d, ANSWER_BUSY, "attempts for the same entity are still open there");
-    else if (waiting && last == STORE_IN_FLIGHT)
+    else if (last == STORE_IN_FLIGHT)
         answer_status(d, ANSWER_IN_PROGRESS);
     else
         answer_problem(d, ANSWER_STORE, "the store did not answer in time; nothing was forwarded");

@@ -8,7 +8,9 @@
  *   cannot be claimed before the deadline, or the store is away ─▶ QUEUED ─▶ 202
  *   an outcome that is not done ─▶ QUEUED, PARKED or DEAD ─▶ 202
  *
- * Whatever can not be put on disk is answered as if there were no journal. */
+ * Whatever can not be put on disk is answered as if there were no journal. What is on disk stays
+ * there until it is done: its sender, that of an earlier delivery, or one who asked meanwhile may
+ * have been told so. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +26,6 @@
 #define STORE_PAUSE_MS 1000
 #define PAUSE_LEAST_MS 500
 #define PAUSE_MOST_MS  15000
-
-static void tell(struct delivery *d, enum answer answer) {
-    if (d->row)
-        d->row->told = true;
-    answer_accepted(d, answer);
-}
 
 /* The event was on disk already: that row goes its own way. */
 static void tell_of_other(struct delivery *d) {
@@ -48,10 +44,10 @@ static void in_line(struct delivery *d, enum journal_result result) {
         answer_problem(d, ANSWER_JOURNAL, journal_result_names[result]);
     } else if (!row_is_held(d)) {
         d->state = DELIVERY_OVER;
-        tell(d, ANSWER_QUEUED);
+        answer_accepted(d, ANSWER_QUEUED);
     } else {
         if (d->source->reply == REPLY_ACCEPTED)
-            tell(d, ANSWER_ACCEPTED);
+            answer_accepted(d, ANSWER_ACCEPTED);
         claim_start(d);
     }
 }
@@ -79,6 +75,8 @@ static struct journal_mark sending_mark(const struct delivery *d) {
 
 static void goes_on(struct delivery *d) {
     d->row->side = d->owner;
+    if (d->near) /* it was while this was written */
+        answer_accepted(d, ANSWER_ACCEPTED);
     d->state = DELIVERY_RUNNING;
     flow_granted(d);
 }
@@ -91,8 +89,7 @@ static void taken_back(struct delivery *d, enum journal_result result) {
 }
 
 static void sending_written(struct delivery *d, enum journal_result result) {
-    bool never_was = result == JOURNAL_ABSENT && d->row->hold == HOLD_NONE && !d->answered;
-    if (result == JOURNAL_OK || never_was)
+    if (result == JOURNAL_OK)
         goes_on(d);
     else
         taken_back(d, result);
@@ -103,17 +100,17 @@ static void accepted_written(struct delivery *d, enum journal_result result) {
         taken_back(d, result);
         return;
     }
-    tell(d, ANSWER_ACCEPTED);
+    answer_accepted(d, ANSWER_ACCEPTED);
     goes_on(d);
 }
 
 bool row_before_sending(struct delivery *d) {
     bool accepts = !d->answered && d->source->reply == REPLY_ACCEPTED;
-    if (!row_is_ours(d) && !accepts)
+    if (!row_is_held(d) && !accepts)
         return false;
     struct journal_mark mark = sending_mark(d);
     d->state = DELIVERY_WRITING;
-    if (row_is_ours(d))
+    if (row_is_held(d))
         row_move(d, &mark, true, sending_written);
     else
         row_put(d, &mark, true, true, accepted_written);
@@ -141,7 +138,7 @@ void row_wait(struct delivery *d, uint64_t ms, enum row_reason reason) {
 
 static void queued_instead(struct delivery *d, enum journal_result result) {
     if (result == JOURNAL_OK)
-        tell(d, ANSWER_QUEUED);
+        answer_accepted(d, ANSWER_QUEUED);
     else if (result == JOURNAL_EXISTS)
         tell_of_other(d);
     else
@@ -151,8 +148,7 @@ static void queued_instead(struct delivery *d, enum journal_result result) {
 void row_queue(struct delivery *d, enum row_reason reason, enum answer otherwise) {
     if (row_is_held(d)) {
         row_wait(d, STORE_PAUSE_MS, reason);
-        if (!d->answered)
-            tell(d, ANSWER_QUEUED);
+        answer_accepted(d, ANSWER_QUEUED);
         return;
     }
     struct journal_mark mark = {.state = ROW_QUEUED, .reason = reason, .side = d->decision.side};
@@ -200,20 +196,27 @@ void row_doubt(struct delivery *d) {
 
 /* ---- the sender's deadline is near and the attempt runs ---- */
 
+static void tell_at_deadline(struct delivery *d) {
+    answer_accepted(d, ANSWER_ACCEPTED);
+    if (d->owner != SIDE_NONE)
+        leg_on_disk(&d->legs[d->owner]);
+}
+
 static void deadline_kept(struct delivery *d, enum journal_result result) {
-    struct leg *leg = d->owner == SIDE_NONE ? NULL : &d->legs[d->owner];
-    if (result != JOURNAL_OK || d->answered || !leg || leg->phase != PHASE_RUNNING)
-        return; /* what became of it, or of the attempt, is told in its own way */
-    tell(d, ANSWER_ACCEPTED);
-    leg_on_disk(leg);
+    bool fell_back = d->owner == SIDE_NONE;
+    bool undecided = fell_back || d->legs[d->owner].phase == PHASE_RUNNING;
+    if (result == JOURNAL_OK && undecided) /* else the outcome is told in its own way */
+        tell_at_deadline(d);
+    if (fell_back && (result == JOURNAL_OK || !d->answered))
+        claim_start(d); /* it waited for this write */
 }
 
 void row_at_deadline(struct delivery *d) {
     struct journal_mark mark = sending_mark(d);
-    if (!row_is_ours(d))
+    if (row_is_held(d))
+        tell_at_deadline(d);
+    else if (!row_is_ours(d) && d->state == DELIVERY_RUNNING)
         row_put(d, &mark, true, true, deadline_kept);
-    else if (row_is_held(d))
-        deadline_kept(d, JOURNAL_OK);
 }
 
 /* ---- the attempt has ended ---- */
@@ -261,11 +264,10 @@ static void end_written(struct delivery *d, enum journal_result result) {
 bool row_takes(const struct delivery *d, const struct leg *leg) {
     if (leg->role != ROLE_OWNER || leg->outcome == OUTCOME_DONE)
         return false;
-    bool told = d->row && d->row->told;
-    if (leg->outcome == OUTCOME_REJECTED)
-        return row_is_ours(d) && told;
-    return row_is_ours(d) || (d->worker->journal && !d->answered &&
-                              (d->source->queues || d->source->reply == REPLY_ACCEPTED));
+    if (row_is_ours(d))
+        return true;
+    return leg->outcome != OUTCOME_REJECTED && d->worker->journal && !d->answered &&
+           (d->source->queues || d->source->reply == REPLY_ACCEPTED);
 }
 
 void row_end(struct delivery *d, struct leg *leg) {

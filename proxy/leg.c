@@ -114,7 +114,9 @@ static void have_outcome(struct leg *leg, enum outcome outcome, uint16_t status)
         metrics_add(w->metrics, METRIC_IN_DOUBT, leg->side, 0, 0, 1);
     if (!leg->refused)
         health_attempt(&w->proxy->health[leg->side], outcome, now);
-    if (leg->role == ROLE_OWNER && leg->pass != PASS_REFUSED)
+    if (leg->lapsed)
+        breakers_void(w->proxy, leg->side, leg->pass);
+    else if (leg->role == ROLE_OWNER && leg->pass != PASS_REFUSED)
         breakers_left(w->proxy, leg->side, d->rules->conf, leg->pass, leg->started_us, outcome);
     if (leg->role == ROLE_OWNER)
         d->at_us[STEP_FORWARD] = now;
@@ -135,8 +137,10 @@ static bool sending(struct exchange *x) {
     struct leg *leg = CONTAINER_OF(x, struct leg, x);
     if (!leg->slot)
         return true;
-    if (clock_mono_us() + LEASE_END_US >= leg->until_us)
+    if (clock_mono_us() + LEASE_END_US >= leg->until_us) {
+        leg->lapsed = true;
         return false;
+    }
     attempts_sent(leg->slot);
     return true;
 }
@@ -212,6 +216,11 @@ static void timed_out(void *arg) {
     leg_cut(arg);
 }
 
+static void lapse(struct leg *leg) {
+    leg->lapsed = true;
+    leg_cut(leg);
+}
+
 /* ---- the lease ---- */
 
 static void renewed(struct store_call *call) {
@@ -222,7 +231,7 @@ static void renewed(struct store_call *call) {
         if (call->result == STORE_OK)
             leg->until_us = leg->renew.ret_until_us;
         else if (call->result == STORE_STALE || call->result == STORE_ABSENT)
-            leg_cut(leg); /* somebody else holds it now */
+            lapse(leg); /* somebody else holds it now */
     }
     delivery_drop(d);
 }
@@ -231,7 +240,7 @@ static void renew_lease(struct leg *leg) {
     struct delivery *d = leg->delivery;
     uint64_t now = clock_mono_us();
     if (now + LEASE_END_US >= leg->until_us) {
-        leg_cut(leg);
+        lapse(leg);
         return;
     }
     uint64_t left = leg->until_us - now - LEASE_END_US, third = d->claim.lease_ms * 1000 / 3;
@@ -319,7 +328,7 @@ void leg_start(struct delivery *d, enum side side, enum role role, struct attemp
         attempts_granted(slot, side, leg->attempt, leg->fence, flow_sticky_ms(d));
     metrics_add(w->metrics, METRIC_ATTEMPTS_OPEN, side, role, 0, 1);
     if (!is_let_through(leg) || !forward_head(leg)) {
-        leg_cut(leg);
+        lapse(leg);
         return;
     }
     leg->x.body = d->body;

@@ -177,9 +177,9 @@ void proxy_stop(struct proxy *p) {
     store_watch_stop(&p->store_watch);
     for (int side = 0; side < SIDES; side++)
         probe_free(p->probes[side]);
-    journal_client_free(p->journal_client);
     if (p->client)
         store_client_free(p->client);
+    journal_client_free(p->journal_client); /* what the store answered may have asked it */
     recovery_free(p->recovery);
     repin_free(p->repin);
     steering_free(p->steering);

@@ -17,6 +17,7 @@
 #define LIVE_US    200000
 #define LOOK_US    200000 /* what holds events back is looked at again */
 #define UNKNOWN_US (60 * 1000000ull)
+#define AGAIN_US   1000000
 
 struct queue {
     struct worker *worker;
@@ -27,6 +28,15 @@ struct queue {
     struct timer look;
     struct task more;
     struct journal_take take;
+    LIST_HEAD(, put_back) backs;
+};
+
+/* A row that goes back untouched. */
+struct put_back {
+    struct queue *queue;
+    struct journal_move move;
+    struct timer again;
+    LIST_ENTRY(put_back) entry;
 };
 
 static void take(void *queue);
@@ -44,6 +54,7 @@ struct queue *queue_new(struct worker *w) {
     if (!q)
         return NULL;
     q->worker = w;
+    LIST_INIT(&q->backs);
     timer_init(&q->look, look_again, q);
     task_init(&q->more, take, q);
     return q;
@@ -54,6 +65,12 @@ void queue_free(struct queue *q) {
         return;
     timer_stop(&q->look);
     task_cancel(q->worker->loop, &q->more);
+    while (!LIST_EMPTY(&q->backs)) {
+        struct put_back *p = LIST_FIRST(&q->backs);
+        LIST_REMOVE(p, entry);
+        timer_stop(&p->again);
+        free(p);
+    }
     free(q);
 }
 
@@ -66,12 +83,20 @@ static const struct conf_source *source_of(const struct rules *rules, struct sli
     return NULL;
 }
 
-struct put_back {
-    struct journal_move move;
-};
-
 static void put_back_done(struct journal_call *call) {
-    free(CONTAINER_OF(call, struct put_back, move.call));
+    struct put_back *p = CONTAINER_OF(call, struct put_back, move.call);
+    struct worker *w = p->queue->worker;
+    if (call->result == JOURNAL_FAILED && !w->ended && !w->draining) {
+        timer_set(w->loop, &p->again, AGAIN_US);
+        return;
+    }
+    LIST_REMOVE(p, entry);
+    free(p);
+}
+
+static void put_back_submit(void *arg) {
+    struct put_back *p = arg;
+    journal_move(p->queue->worker->journal, &p->move);
 }
 
 /* Nothing can be done with it here and now. Without memory it stays in hand until the next start.
@@ -80,6 +105,9 @@ static void put_back(struct queue *q, const struct journal_row *row, enum row_re
     struct put_back *p = calloc(1, sizeof *p);
     if (!p)
         return;
+    p->queue = q;
+    timer_init(&p->again, put_back_submit, p);
+    LIST_INSERT_HEAD(&q->backs, p, entry);
     p->move.seq = row->seq;
     p->move.ver = row->ver;
     p->move.mark = row->mark;
@@ -87,7 +115,7 @@ static void put_back(struct queue *q, const struct journal_row *row, enum row_re
     p->move.mark.reason = reason;
     p->move.mark.due_wall_us = clock_wall_us() + UNKNOWN_US;
     p->move.call.done = put_back_done;
-    journal_move(q->worker->journal, &p->move);
+    put_back_submit(p);
 }
 
 static void start(struct queue *q, const struct journal_row *row) {
@@ -134,13 +162,12 @@ static void taken(struct journal_call *call) {
 /* Whether an event for this side could be sent now, to it or to the one it would go to instead. */
 static bool side_is_open(const struct worker *w, enum side side) {
     const struct conf *conf = w->rules->conf;
-    enum mode mode = w->control.mode;
-    bool home =
-        mode == MODE_LEGACY_ONLY || mode == MODE_EMERGENCY_ROLLBACK || mode == MODE_PARALLEL;
-    if (side == SIDE_NEW && home)
-        side = SIDE_LEGACY;
-    else if (side == SIDE_LEGACY && mode == MODE_NEW_ONLY)
+    const struct control *now = &w->control;
+    bool gradual = now->mode == MODE_GRADUAL;
+    if (now->mode == MODE_NEW_ONLY || (gradual && now->ppm == PPM_ALL))
         side = SIDE_NEW;
+    else if (!gradual || now->ppm == 0)
+        side = SIDE_LEGACY;
     if (breakers_admit(w->proxy, side, conf))
         return true;
     return side == SIDE_NEW && conf->backends[SIDE_NEW].fallback &&
@@ -149,12 +176,14 @@ static bool side_is_open(const struct worker *w, enum side side) {
 
 static unsigned room(const struct queue *q) {
     const struct worker *w = q->worker;
+    const struct conf *conf = w->rules->conf;
     bool live = clock_mono_us() - w->live_at_us < LIVE_US;
     unsigned most = live ? MOST_LIVE : MOST_IDLE;
     for (int side = 0; side < SIDES; side++)
-        if (breakers_state(w->proxy, (enum side)side) != BREAKER_CLOSED &&
-            most > w->rules->conf->breaker_probes)
-            most = w->rules->conf->breaker_probes;
+        if (most > conf->breaker_probes &&
+            breakers_state(w->proxy, (enum side)side) != BREAKER_CLOSED &&
+            breakers_admit(w->proxy, (enum side)side, conf))
+            most = conf->breaker_probes;
     return q->running < most ? most - q->running : 0;
 }
 

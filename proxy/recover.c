@@ -28,6 +28,8 @@ struct left {
     bool has_row;
     struct store_finish finish;
     struct journal_move move;
+    uint32_t tries; /* of the row, and … */
+    enum side side; /* … where it was sent */
     bool settled;
     LIST_ENTRY(left) entry;
 };
@@ -40,6 +42,7 @@ struct recovery {
     struct timer again;
     unsigned open, found, settled;
     bool no_memory;
+    bool unread; /* the journal did not say what ran */
     LIST_HEAD(, left) all;
 };
 
@@ -118,8 +121,8 @@ static void take_row(struct recovery *r, const struct journal_row *row) {
     l->has_row = true;
     l->move.seq = row->seq;
     l->move.ver = row->ver;
-    l->move.mark = row->mark;
-    l->move.mark.answer = (struct slice){0};
+    l->tries = row->mark.tries;
+    l->side = row->mark.side;
 }
 
 static void have_rows(struct journal_call *call) {
@@ -133,27 +136,31 @@ static void have_rows(struct journal_call *call) {
     }
     bool more = call->result == JOURNAL_OK && r->sending.ret_rows;
     r->sending.ret_rows = NULL;
+    r->unread = call->result != JOURNAL_OK;
     if (more)
         journal_sending(r->journal, &r->sending);
     else
         loop_stop(r->loop);
 }
 
-/* What was not sent costs no try; of what only the row tells, the store knows more: the next claim
- * shows it. */
+/* What was not sent costs no try; of what only the row tells, the store knows more, if it was asked
+ * for a claim: the next one shows it. */
 static struct journal_mark mark_of(const struct left *l) {
     struct attempt_end end = {.side = (enum side)l->slot.side,
                               .outcome = outcome_of(&l->slot),
                               .status = (uint16_t)l->slot.status};
     struct journal_mark m = {.state = ROW_QUEUED,
                              .reason = REASON_ACCEPTED,
-                             .side = l->move.mark.side,
-                             .tries = l->move.mark.tries,
-                             .retry = l->move.mark.tries > 0};
-    if (l->guessed || end.outcome == OUTCOME_UNSENT)
-        return m;
-    return fate_of(l->recovery->proxy->rules->conf, &end, l->move.mark.tries, clock_wall_us(),
-                   digest_xxh3(l->slot.token, TOKEN_LEN, 0));
+                             .side = l->side,
+                             .tries = l->tries,
+                             .retry = l->tries > 0};
+    const struct conf *conf = l->recovery->proxy->rules->conf;
+    if ((!l->guessed || !conf->claims) && end.outcome != OUTCOME_UNSENT)
+        m = fate_of(conf, &end, l->tries, clock_wall_us(),
+                    digest_xxh3(l->slot.token, TOKEN_LEN, 0));
+    m.attempt = l->slot.attempt;
+    m.fence = l->slot.fence;
+    return m;
 }
 
 static void say_settled(const struct left *l) {
@@ -273,7 +280,7 @@ static bool read_rows(struct recovery *r) {
     r->sending = (struct journal_sending){.call = {.done = have_rows, .arg = r}, .limit = 256};
     journal_sending(r->journal, &r->sending);
     loop_run(r->loop);
-    return !r->no_memory;
+    return !r->no_memory && !r->unread;
 }
 
 static bool run(struct recovery *r, struct err *err) {
@@ -286,7 +293,8 @@ static bool run(struct recovery *r, struct err *err) {
         loop_free(r->loop);
     r->loop = NULL;
     if (!ok)
-        err_set(err, "no memory to settle what the last run left");
+        err_set(err, r->unread ? "the journal failed to say what the last run was sending"
+                               : "no memory to settle what the last run left");
     return ok;
 }
 

@@ -14,8 +14,12 @@ bool row_is_held(const struct delivery *d) {
     return d->row && d->row->hold == HOLD_HELD;
 }
 
+bool row_is_being_put(const struct delivery *d) {
+    return d->row && d->row->hold == HOLD_PUTTING;
+}
+
 bool row_is_ours(const struct delivery *d) {
-    return d->row && (d->row->hold == HOLD_HELD || d->row->hold == HOLD_PUTTING);
+    return row_is_held(d) || row_is_being_put(d);
 }
 
 static void submit(struct row *r);
@@ -65,7 +69,6 @@ static void next(struct row *r) {
     r->move.seq = r->seq;
     r->move.mark = r->wish.mark;
     r->move.keep_hand = r->wish.keep;
-    r->move.gone = r->wish.gone;
     r->then = r->wish.then;
     r->wish.is_set = false;
     delivery_hold(d);
@@ -105,13 +108,7 @@ static void submit(struct row *r) {
 
 void row_move(struct delivery *d, const struct journal_mark *mark, bool keep, row_then *then) {
     struct row *r = d->row;
-    r->wish = (struct row_wish){true, *mark, keep, false, then};
-    next(r);
-}
-
-void row_remove(struct delivery *d) {
-    struct row *r = d->row;
-    r->wish = (struct row_wish){true, {.state = ROW_DONE, .side = r->side}, false, true, NULL};
+    r->wish = (struct row_wish){true, *mark, keep, then};
     next(r);
 }
 
@@ -136,7 +133,8 @@ static void put_done(struct journal_call *call) {
         r->seq = r->put.ret_seq;
         r->ver = r->put.ret_ver;
         metrics_add(d->worker->metrics, METRIC_JOURNALED, r->put.mark.reason, 0, 0, 1);
-        if (r->put.in_hand && (!r->put.ordered || r->put.ret_first))
+        bool runs = r->put.mark.state == ROW_SENDING; /* whatever stands before it */
+        if (r->put.in_hand && (runs || !r->put.ordered || r->put.ret_first))
             hold = HOLD_HELD;
     }
     enter(r, hold);
@@ -180,6 +178,7 @@ void row_put(struct delivery *d, const struct journal_mark *mark, bool mine, boo
     r->ordered = d->source->ordered;
     r->side = mark->side;
     r->tries = mark->tries;
+    r->reason = mark->reason;
     enter(r, HOLD_PUTTING);
     r->writing = true;
     r->then = then;
@@ -192,7 +191,6 @@ bool row_adopt(struct delivery *d, const struct journal_row *from) {
     if (!r)
         return false;
     enter(r, HOLD_HELD);
-    r->told = true;
     r->tried = true;
     r->ordered = from->ordered;
     r->seq = from->seq;

@@ -23,7 +23,7 @@ typedef void row_then(struct delivery *d, enum journal_result result);
 struct row_wish {
     bool is_set;
     struct journal_mark mark;
-    bool keep, gone;
+    bool keep;
     row_then *then;
 };
 
@@ -31,7 +31,6 @@ struct row {
     struct delivery *delivery;
     enum row_hold hold;
     bool writing;
-    bool told; /* the sender counts on the row: it was answered 2xx for it */
     bool ordered;
     bool tried; /* a run that began from the journal */
     uint64_t seq, ver;
@@ -49,6 +48,8 @@ struct row {
 bool row_is_held(const struct delivery *d);
 /* True: the row is ours, or will be once the write under way has ended. */
 bool row_is_ours(const struct delivery *d);
+/* True: the first write is under way. */
+bool row_is_being_put(const struct delivery *d);
 
 /* Puts the event on disk; `then` runs once, later. The row is ours afterwards if in_hand and the
  * result is JOURNAL_OK (and it is the first of its line). */
@@ -60,8 +61,6 @@ MUST_CHECK bool row_adopt(struct delivery *d, const struct journal_row *from);
  * is repeated until the disk has it; `then` may be NULL. The mark's answer must live until then
  * (the leg's buffers do). */
 void row_move(struct delivery *d, const struct journal_mark *mark, bool keep, row_then *then);
-/* Removes the row: nothing is owed any more. */
-void row_remove(struct delivery *d);
 /* Lets go without a write: it stays on disk as it is, for the next start. */
 void row_let_go(struct delivery *d);
 void row_free(struct delivery *d);

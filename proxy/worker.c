@@ -190,6 +190,7 @@ static void take_rules(struct message *message) {
             pool_retarget(&w->pools[side][role], target_ref(w->rules->targets[side]),
                           (uint64_t)w->rules->conf->backends[side].idle_ms * 1000,
                           answer_limits(w->rules->conf));
+    queue_changed(w);
     free(m);
 }
 

@@ -279,10 +279,14 @@ static bool write_move(struct journal_work *w, const struct journal_move *c,
     return journal_sql_run(w->sql, JS_MOVE);
 }
 
-/* The move was answered FAILED before, but is on disk: its holder repeats it. */
-static bool is_repeat(const struct journal_work *w, const struct journal_move *c,
+/* A move was answered FAILED, but is on disk: its holder does not know of it. */
+static bool is_behind(const struct journal_work *w, const struct journal_move *c,
                       const struct journal_slim *row) {
-    return hand_has(&w->unsure, c->seq) && row->ver == c->ver + 1 && row->state == c->mark.state &&
+    return hand_has(&w->unsure, c->seq) && row->ver == c->ver + 1;
+}
+
+static bool is_repeat(const struct journal_move *c, const struct journal_slim *row) {
+    return row->state == c->mark.state &&
            memcmp(row->token.text, c->mark.token.text, TOKEN_LEN) == 0;
 }
 
@@ -316,11 +320,11 @@ static bool execute_move(struct journal_work *w, struct journal_move *c) {
         return hand_drop(&w->unsure, c->seq) && hand_drop(&w->hand, c->seq);
     }
     c->call.result = JOURNAL_OK;
-    if (row.ver != c->ver) {
-        if (!is_repeat(w, c, &row)) {
-            c->call.result = JOURNAL_STALE;
-            return true;
-        }
+    if (row.ver != c->ver && !is_behind(w, c, &row)) {
+        c->call.result = JOURNAL_STALE;
+        return true;
+    }
+    if (row.ver != c->ver && is_repeat(c, &row)) {
         c->ret_ver = row.ver;
         return leave_hand(w, c);
     }

@@ -151,8 +151,9 @@ struct journal_put {
 void journal_put(struct journal_client *client, struct journal_put *call);
 
 /* Changes a row the caller holds. `keep_hand`: it stays in hand (QUEUED and SENDING only), else it
- * leaves it. Also fits on a full disk. `gone`: the row is removed whatever the mark says. One that
- * FAILED may be repeated as it was: OK if it is on disk, or goes there now. */
+ * leaves it. Also fits on a full disk. `gone`: the row is removed whatever the mark says. After one
+ * that FAILED the holder may repeat it, or ask for another change under the same version, whether
+ * it is on disk or not. */
 struct journal_move {
     struct journal_call call;
     uint64_t seq, ver;

@@ -115,11 +115,15 @@ export class World {
     const instance = this.instance(name);
     if (instance.alive) return;
     try {
-      await instance.start();
+      await instance.start({ may: this.#diskFails(name) });
     } catch (error) {
       this.notes.push(`${name} did not start: ${error.message.split('\n')[0]}`);
       await instance.kill9();
     }
+  }
+
+  #diskFails(name) {
+    return this.faults.some((fault) => FAULTS[fault.name].on === 'disk' && fault.target === name && fault.to === Infinity);
   }
 
   // ---- steering ----

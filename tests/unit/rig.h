@@ -31,6 +31,7 @@ struct rig_conf {
     const char *source;       /* ", reply: summary" … */
     const char *store;        /* ", claims: off" … */
     const char *rest;         /* whole lines */
+    bool journal;             /* there is one */
 };
 
 struct sender {
@@ -310,8 +311,16 @@ static inline struct proxy *rig_proxy_new(struct conf *conf) {
     return p;
 }
 
+static inline void rig_open_journal(struct proxy *p, const struct conf *conf) {
+    struct err err;
+    p->journal = journal_open(conf, &err);
+    if (!p->journal)
+        fail_msg("%s", err.text);
+}
+
 static inline void rig_proxy_free(struct proxy *p) {
     store_close(p->store);
+    journal_close(p->journal);
     rules_unref(p->rules);
     resolver_free(p->resolver);
     metrics_free(p->metrics);
@@ -342,6 +351,8 @@ static inline void rig_start(struct rig *r, const struct rig_conf *c) {
         stub_bind(&r->stubs[side]);
     struct conf *conf = rig_configure(r, c);
     r->proxy = rig_proxy_new(conf);
+    if (c->journal)
+        rig_open_journal(r->proxy, conf);
     conf_unref(conf);
     r->worker = worker_new(r->proxy, 0, r->proxy->rules, &err);
     if (!r->worker)
@@ -359,8 +370,8 @@ static inline bool rig_is_idle(const struct rig *r) {
     return r->proxy->deliveries == 0 && r->proxy->recording == 0 && r->proxy->connections == 0;
 }
 
-/* Senders go, what is under way ends; nothing may be left open or counted. */
-static inline void rig_stop(struct rig *r) {
+/* Senders and backends go. */
+static inline void rig_hang_up(struct rig *r) {
     rig_let_store_go(r);
     for (int i = 0; i < RIG_SENDERS; i++) {
         if (r->senders[i].fd >= 0)
@@ -369,14 +380,24 @@ static inline void rig_stop(struct rig *r) {
     }
     for (int side = 0; side < SIDES; side++)
         stub_close(&r->stubs[side]);
+}
+
+/* Whatever is under way. */
+static inline void rig_end(struct rig *r) {
+    worker_free(r->worker);
+    rig_proxy_free(r->proxy);
+    rig_remove(r->directory);
+}
+
+/* What is under way ends; nothing may be left open or counted. */
+static inline void rig_stop(struct rig *r) {
+    rig_hang_up(r);
     RIG_UNTIL(r, rig_is_idle(r));
     assert_int_equal(r->proxy->body_bytes, 0);
     for (int side = 0; side < SIDES; side++)
         for (int role = 0; role < ROLES; role++)
             assert_int_equal(r->proxy->in_flight[side][role], 0);
-    worker_free(r->worker);
-    rig_proxy_free(r->proxy);
-    rig_remove(r->directory);
+    rig_end(r);
 }
 
 /* The event under way that was begun last. */

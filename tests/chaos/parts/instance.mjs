@@ -42,9 +42,9 @@ export class Instance {
     return this.pm.alive;
   }
 
-  /** Starts it and waits until it listens; ready comes later where Redis is away. */
-  async start() {
-    this.#wanted = true;
+  /** Starts it and waits until it listens; ready comes later where Redis is away. `may`: a fault may keep it down. */
+  async start({ may = false } = {}) {
+    this.#wanted = !may;
     this.pm.spawn();
     const { pm } = this;
     pm.ended.then(({ code, signal }) => {
@@ -53,6 +53,7 @@ export class Instance {
       this.#sweep(pm.pid);
     });
     await this.pm.listening();
+    this.#wanted = true;
   }
 
   /** What libfaketime leaves behind when its process is killed. */
