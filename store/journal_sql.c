@@ -3,9 +3,12 @@
 #include "journal_sql.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LAYOUT    1 /* user_version of the file */
 #define BUSY_MS   2000
@@ -204,6 +207,7 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         *ret_trouble = TROUBLE_CALL;
         return NULL;
     }
+    sql->fd = -1;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &sql->db, flags, NULL) != SQLITE_OK ||
         sqlite3_extended_result_codes(sql->db, 1) != SQLITE_OK ||
@@ -221,6 +225,7 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         *ret_trouble = TROUBLE_CALL;
         goto close;
     }
+    sql->fd = open(path, O_RDWR | O_CLOEXEC);
     int growth = GROWTH;
     if (sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth) != SQLITE_OK) {
         (void)journal_sql_failed(sql);
@@ -243,6 +248,8 @@ void journal_sql_close(struct journal_sql *sql) {
     for (int i = 0; i < JS_STATEMENTS; i++)
         sqlite3_finalize(sql->statements[i]);
     sqlite3_close(sql->db);
+    if (sql->fd >= 0)
+        close(sql->fd); /* not before SQLite's: that would drop its locks */
     free(sql);
 }
 
@@ -280,6 +287,16 @@ void journal_sql_rollback(struct journal_sql *sql) {
     }
 }
 
+/* SQLite by itself grows a file by one write a page, which then are pages to be written. */
+static bool allocate(int fd, int64_t size) {
+    struct stat file;
+    int64_t whole = (size + GROWTH - 1) / GROWTH * GROWTH;
+    if (fstat(fd, &file) != 0 || file.st_size >= whole)
+        return true;
+    int error = posix_fallocate(fd, file.st_size, whole - file.st_size);
+    return error != ENOSPC && error != EDQUOT && error != EFBIG;
+}
+
 bool journal_sql_reserve(struct journal_sql *sql) {
     int64_t pages = 0;
     if (!journal_sql_number(sql, "PRAGMA page_count", &pages))
@@ -287,7 +304,8 @@ bool journal_sql_reserve(struct journal_sql *sql) {
     sqlite3_int64 size = pages * PAGE_SIZE;
     if (size <= sql->reserved)
         return true;
-    if (sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK) {
+    if (!allocate(sql->fd, size) ||
+        sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK) {
         sql->trouble = TROUBLE_FULL;
         snprintf(sql->problem, sizeof(sql->problem), "no room for the file to grow");
         return false;

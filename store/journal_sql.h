@@ -66,6 +66,7 @@ enum journal_trouble {
 struct journal_sql {
     sqlite3 *db;
     sqlite3_stmt *statements[JS_STATEMENTS];
+    int fd;                       /* of the same file, to reserve room in it; -1: none */
     int64_t reserved;             /* bytes of the file the disk has room for */
     enum journal_trouble trouble; /* of the last failure, until journal_sql_begin */
     char problem[128];            /* … for people */

@@ -326,6 +326,12 @@ test('a dead event was rejected or went up the whole ladder', () => {
   kept(dead(REASON.unsent, 3, 503));
 });
 
+test('a rejection that was cut off after its head is one', () => {
+  const given = dead(REASON.rejected, 1);
+  given.record.ledger.push({ t: 4, k: 'said', n: '1.1', status: 422 });
+  kept(given);
+});
+
 test('a dead event that was neither is told', () => {
   breaks(dead(REASON.rejected, 1, 500), { dead_unexplained: 1 });
   breaks(dead(REASON.not_done, 2, 500), { dead_unexplained: 1 });

@@ -93,6 +93,54 @@ static inline struct journal_state rig_journal_state(const struct rig *r) {
     return state;
 }
 
+/* ---- rows put by the test ---- */
+
+static inline void rig_put_row(struct rig *r, const char *id, const struct journal_mark *mark,
+                               bool ordered) {
+    static const char body[] = "{\"a\":1}";
+    struct journal_client *client = journal_client_new(r->proxy->journal, r->worker->loop);
+    struct blob *blob = blob_new(sizeof body - 1);
+    bool done = false;
+    assert_true(client && blob);
+    memcpy(blob->data, body, sizeof body - 1);
+    blob->len = sizeof body - 1;
+    struct journal_put p = {.call = {.done = rig_asked, .arg = &done},
+                            .event = {.source = slice_of("github"),
+                                      .id = slice_of(id),
+                                      .type = slice_of("issues"),
+                                      .entity = slice_of(ordered ? "o/r#1" : id),
+                                      .head = slice_of("Content-Type: application/json\r\n"),
+                                      .target = slice_of("/w"),
+                                      .body = blob},
+                            .mark = *mark,
+                            .ordered = ordered};
+    journal_put(client, &p);
+    RIG_UNTIL(r, done);
+    assert_int_equal(p.call.result, JOURNAL_OK);
+    journal_client_free(client);
+    blob_unref(blob);
+}
+
+static inline void rig_queued(struct rig *r, const char *id, enum side side) {
+    struct journal_mark mark = {.state = ROW_QUEUED, .reason = REASON_STORE, .side = side};
+    rig_put_row(r, id, &mark, false);
+}
+
+/* Tried before. */
+static inline void rig_retried(struct rig *r, const char *id, enum side side, uint32_t tries) {
+    struct journal_mark mark = {.state = ROW_QUEUED,
+                                .reason = REASON_NOT_DONE,
+                                .side = side,
+                                .tries = tries,
+                                .retry = true};
+    rig_put_row(r, id, &mark, false);
+}
+
+static inline void rig_turns(struct rig *r, int count) {
+    while (count--)
+        rig_turn(r);
+}
+
 /* ---- faults ---- */
 
 static inline sqlite3 *rig_open_db(const struct rig *r) {
@@ -160,6 +208,7 @@ static inline void rig_drain(struct rig *r) {
     queue_close(r->worker);
 }
 
+#define FAILED_ANSWER         REFUSAL("503 Service Unavailable", "busy")
 #define REFUSAL(status, text) "HTTP/1.1 " status "\r\nContent-Length: 4\r\n\r\n" text
 
 #endif

@@ -29,16 +29,15 @@ static const struct rig_conf accepts = {
 static const struct rig_conf in_order = {
     .mode = MODE_LEGACY_ONLY, .source = ", order: entity, on_failure: queue", .journal = true};
 
-/* It lies there as sending, though the write was said to have failed; its holder queues it again.
- */
-static void a_row_whose_sending_failed_but_is_on_disk_comes_again(void **state) {
-    (void)state;
+/* Where closing the file fails as well, it lies there as sending, though the write was said to have
+ * failed. Its holder queues it again. */
+static void sending_fails(int syncs) {
     struct rig r;
     rig_start(&r, &in_order);
     rig_hold_store(&r);
     struct sender *s = rig_post(&r, "one", 1);
     RIG_UNTIL(&r, rig_delivery(&r)->state == DELIVERY_CLAIMING);
-    fail_syncs(1);
+    fail_syncs(syncs);
     rig_let_store_go(&r);
     rig_expect(&r, s, 503, "urn:pointsman:problem:journal");
     assert_int_equal(r.stubs[SIDE_LEGACY].accepted, 0);
@@ -53,6 +52,12 @@ static void a_row_whose_sending_failed_but_is_on_disk_comes_again(void **state) 
     rig_until_row(&r, "one", ROW_DONE);
     assert_int_equal(r.stubs[SIDE_LEGACY].requests, 1);
     rig_stop(&r);
+}
+
+static void a_row_whose_sending_failed_comes_again_whether_it_is_on_disk_or_not(void **state) {
+    (void)state;
+    for (int syncs = 1; syncs <= 4; syncs++)
+        sending_fails(syncs);
 }
 
 static void an_outcome_that_failed_is_written_again_whether_it_is_on_disk_or_not(void **state) {
@@ -105,7 +110,7 @@ static void a_row_keeps_its_reason_while_it_is_sent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_row_whose_sending_failed_but_is_on_disk_comes_again),
+        cmocka_unit_test(a_row_whose_sending_failed_comes_again_whether_it_is_on_disk_or_not),
         cmocka_unit_test(an_outcome_that_failed_is_written_again_whether_it_is_on_disk_or_not),
         cmocka_unit_test(an_event_whose_put_failed_is_refused_and_can_be_sent_again),
         cmocka_unit_test(a_row_keeps_its_reason_while_it_is_sent),

@@ -19,7 +19,7 @@ function attemptsOf(record) {
     const attempt = byNumber.get(line.n);
     if (!attempt) continue;
     if (line.k === 'effect') attempt.effects.push(line.t);
-    if (line.k === 'answered') attempt.status = line.status;
+    if (line.k === 'answered' || line.k === 'said') attempt.status = line.status;
     if (line.k === 'answered' || line.k === 'closed') attempt.to = Math.min(attempt.to, line.t);
   }
   return [...byNumber.values()].sort((x, y) => x.from - y.from);

@@ -198,7 +198,9 @@ export class LedgerBackend {
       conn.socket.write(Buffer.from(this.rng.pick(GARBAGE), 'latin1'));
       conn.socket.end();
     } else if (b.kind === 'cut_answer') {
-      const answer = this.#answer(rejected ? 422 : 200, this.#did(attempt), {});
+      const said = rejected ? 422 : 200;
+      const answer = this.#answer(said, this.#did(attempt), {});
+      this.write({ t: now(), k: 'said', n: attempt.n, status: said });
       conn.socket.write(answer.subarray(0, b.bytes), () => this.#cut(conn.socket));
     } else {
       conn.open = null;
