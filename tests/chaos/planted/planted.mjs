@@ -23,6 +23,7 @@ const BUGS = {
   pin_ignored: { schedule: 'pin', by: 'strayed' },
   lease_as_ttl: { schedule: 'leaseOver', by: 'doubled' },
   doubt_forgotten: { schedule: 'doubtKept', by: 'doubled' },
+  doubt_put_back: { schedule: 'doubtPutBack', by: 'doubled' },
   journal_not_synced: { schedule: 'powerCut', by: 'lost' },
 };
 
