@@ -22,6 +22,7 @@
 #include "breakers.h"
 #include "conn.h"
 #include "delivery.h"
+#include "queue.h"
 #include "shared.h"
 #include "worker.h"
 
@@ -132,6 +133,13 @@ static void digest_body(struct delivery *d) {
     text_put_slice(&t, slice(hash, sizeof hash));
 }
 
+/* Its sender is answered from the disk, and its backend takes nothing now: a claim would only have
+ * to be given back. */
+static bool waits_on_disk(const struct delivery *d) {
+    return d->source->reply == REPLY_ACCEPTED && d->worker->journal &&
+           !queue_side_is_open(d->worker, d->decision.side);
+}
+
 void delivery_run(struct delivery *d) {
     delivery_hold(d);
     delivery_step(d, STEP_PARSE);
@@ -145,6 +153,8 @@ void delivery_run(struct delivery *d) {
         flow_decide(d);
         if (d->source->ordered)
             row_get_in_line(d);
+        else if (waits_on_disk(d))
+            row_queue(d, REASON_BREAKER, ANSWER_OVERLOAD);
         else
             claim_start(d);
     }

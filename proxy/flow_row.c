@@ -6,6 +6,7 @@
  *   from the journal  granted ─▶ SENDING ─▶ the attempt
  *   deadline near     running ─▶ SENDING ─▶ 202, the same attempt goes on
  *   cannot be claimed before the deadline, or the store is away ─▶ QUEUED ─▶ 202
+ *   reply: accepted, and the backend takes nothing now ─▶ QUEUED, unclaimed ─▶ 202
  *   an outcome that is not done ─▶ QUEUED, PARKED or DEAD ─▶ 202
  *
  * Whatever can not be put on disk is answered as if there were no journal. What is on disk stays

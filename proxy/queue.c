@@ -159,8 +159,14 @@ static void taken(struct journal_call *call) {
 
 /* ---- taking ---- */
 
-/* Whether an event for this side could be sent now, to it or to the one it would go to instead. */
-static bool side_is_open(const struct worker *w, enum side side) {
+static bool admits(const struct worker *w, enum side side) {
+    const struct conf *conf = w->rules->conf;
+    return atomic_load_explicit(&w->proxy->in_flight[side][ROLE_OWNER], memory_order_relaxed) <
+               conf->backends[side].max_in_flight &&
+           breakers_admit(w->proxy, side, conf);
+}
+
+bool queue_side_is_open(const struct worker *w, enum side side) {
     const struct conf *conf = w->rules->conf;
     const struct control *now = &w->control;
     bool gradual = now->mode == MODE_GRADUAL;
@@ -168,10 +174,8 @@ static bool side_is_open(const struct worker *w, enum side side) {
         side = SIDE_NEW;
     else if (!gradual || now->ppm == 0)
         side = SIDE_LEGACY;
-    if (breakers_admit(w->proxy, side, conf))
-        return true;
-    return side == SIDE_NEW && conf->backends[SIDE_NEW].fallback &&
-           breakers_admit(w->proxy, SIDE_LEGACY, conf);
+    return admits(w, side) ||
+           (side == SIDE_NEW && conf->backends[SIDE_NEW].fallback && admits(w, SIDE_LEGACY));
 }
 
 static unsigned room(const struct queue *q) {
@@ -200,7 +204,7 @@ static void take(void *arg) {
     struct journal_take *t = &q->take;
     memset(t, 0, sizeof *t);
     for (int side = 0; side < SIDES; side++)
-        t->sides[side] = side_is_open(w, (enum side)side);
+        t->sides[side] = queue_side_is_open(w, (enum side)side);
     q->budget = budget_take(w->proxy, w->rules->conf, limit);
     t->limit = limit;
     t->retries = q->budget;

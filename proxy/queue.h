@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include <pointsman/compiler.h>
+#include <pointsman/domain.h>
 
 struct queue;
 struct worker;
@@ -17,6 +18,9 @@ void queue_open(struct worker *w); /* idempotent */
 void queue_close(struct worker *w);
 /* Mode, percentage or configuration changed: other rows may be wanted now. */
 void queue_changed(struct worker *w);
+/* Whether an event for this side could be sent now, to it or to the one it would go to instead: the
+ * breaker lets it, and max_in_flight is not reached. */
+bool queue_side_is_open(const struct worker *w, enum side side);
 /* An event of the queue is through. */
 void queue_ended(struct worker *w);
 void queue_free(struct queue *q); /* after the journal's client; NULL is allowed */

@@ -84,6 +84,29 @@ scenario('an idempotent backend gets what is in doubt again after kill -9', asyn
   assert.equal(legacy.of(event.id)[1].headers['idempotency-key'], `"${event.id}"`);
 });
 
+scenario('reply accepted: what its backend can not take now goes to disk unclaimed, and is delivered once', async (world) => {
+  const { pm, legacy } = await world.system({
+    source: { reply: 'accepted' }, config: { backends: { legacy: { max_in_flight: 2 } } },
+  });
+  const claims = () => pm.metric('pointsman_claims_total', { result: 'granted' });
+  legacy.hold();
+  const events = await each([1, 2, 3, 4], 1, (number) => opened(number));
+  for (const event of events.slice(0, 2)) {
+    assert.equal((await pm.send(event)).json.status, 'accepted');
+    await legacy.wait(event.id);
+  }
+  for (const event of events.slice(2)) {
+    const answer = await pm.send(event);
+    assert.deepEqual([answer.status, answer.json.status], [202, 'queued']);
+  }
+  assert.equal(await claims(), 2);
+  await settles(pm, { pending: 4 });
+  legacy.release();
+  await empty(pm);
+  for (const event of events) assert.equal(legacy.of(event.id).length, 1);
+  assert.equal(await claims(), 4);
+});
+
 // ---- on_failure: queue ----
 
 withBothStores('what legacy did not do is queued, retried on the ladder, and done', async (world, store) => {
