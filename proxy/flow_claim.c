@@ -8,8 +8,9 @@
 #include "shared.h"
 #include "worker.h"
 
-#define LEASE_MARGIN_MS   5000 /* over the backend's time-out (DESIGN §4) */
-#define CLAIM_TIMEOUT_MS  2000
+#define LEASE_MARGIN_MS  5000 /* over the backend's time-out (DESIGN §4) */
+#define CLAIM_TIMEOUT_MS 2000
+_Static_assert(CLAIM_TIMEOUT_MS < LEASE_MARGIN_MS, "a repeated claim must find its lease alive");
 #define DUPLICATE_WAIT_US (2 * 1000000ull)
 #define WAIT_FIRST_US     20000
 #define WAIT_MOST_US      250000

@@ -39,6 +39,7 @@ struct embedded {
     struct sql *sql;
     struct embedded_ops ops; /* the thread's */
     uint64_t swept_us;
+    uint64_t opened_wall_us, opened_us; /* leases are judged by time that does not leap */
 };
 
 struct embedded_port {
@@ -112,8 +113,7 @@ static bool run_with_room(struct embedded *e, struct store_call **calls, unsigne
 
 /* A damaged record must not fail its neighbours: each then runs by itself. */
 static void run_batch(struct embedded *e, struct store_call **calls, unsigned count) {
-    uint64_t wall_us = clock_wall_us();
-    e->ops.now_us = wall_us > e->ops.now_us ? wall_us : e->ops.now_us;
+    e->ops.now_us = e->opened_wall_us + (clock_mono_us() - e->opened_us);
     if (run_with_room(e, calls, count)) {
         note_problem(e, "");
         return;
@@ -190,6 +190,8 @@ struct embedded *embedded_open(const char *path, uint64_t remember_ms, struct er
     }
     e->sql = sql;
     directory_of(path, e->directory);
+    e->opened_wall_us = clock_wall_us();
+    e->opened_us = clock_mono_us();
     embedded_ops_init(&e->ops, sql, remember_ms);
     list_init(&e->queue);
     pthread_mutex_init(&e->lock, NULL);

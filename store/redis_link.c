@@ -70,6 +70,8 @@ bool redis_link_open(struct redis_link *link, const struct sockaddr_storage *to,
     }
     if (to->ss_family != AF_UNIX)
         (void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+    /* Once given up, nothing of it may arrive any more: its calls are repeated elsewhere. */
+    (void)!setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){1, 0}, sizeof(struct linger));
     if (connect(fd, (const struct sockaddr *)to, len) != 0 && errno != EINPROGRESS) {
         *ret_why = errno == ECONNREFUSED ? "connection refused" : "can not connect";
         close(fd);
