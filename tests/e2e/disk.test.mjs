@@ -72,6 +72,7 @@ scenario('a full disk: 503 for new events, the rest is worked off, and back with
   assert.equal((await event('/sync', 2).then((one) => pm.send(one))).status, 200, 'what needs no journal goes on');
   await empty(pm);
   assert.equal((await pm.send(await event('/async', 3, 400_000))).status, 503, 'it is still full');
+  await until('the error is logged', () => errors(pm, 'journal full').length >= 1);
   assert.equal(errors(pm, 'journal full').length, 1, 'one error');
   vfs.heal();
   taken.push(await accepts(pm));
@@ -95,6 +96,7 @@ scenario('fsync fails: 503 for new events, what was sent is settled once it work
   assert.equal(legacy.of(lost.id).length, 0, 'what was refused was not sent');
   legacy.release();
   assert.equal((await event('/sync', 3).then((one) => pm.send(one))).status, 200, 'what needs no journal goes on');
+  await until('the error is logged', () => errors(pm, 'journal failed').length >= 1);
   assert.equal(errors(pm, 'journal failed').length, 1, 'one error');
   vfs.set('fail_sync', 0);
   const after = await accepts(pm);
