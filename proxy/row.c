@@ -191,7 +191,6 @@ bool row_adopt(struct delivery *d, const struct journal_row *from) {
     if (!r)
         return false;
     enter(r, HOLD_HELD);
-    r->tried = true;
     r->ordered = from->ordered;
     r->seq = from->seq;
     r->ver = from->ver;

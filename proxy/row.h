@@ -32,7 +32,6 @@ struct row {
     enum row_hold hold;
     bool writing;
     bool ordered;
-    bool tried; /* a run that began from the journal */
     uint64_t seq, ver;
     uint32_t tries;
     enum side side;
