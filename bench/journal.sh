@@ -22,8 +22,9 @@ begin() { # store, keep
   start "$all_cores" /dev/null build/pointsman serve -c "$dir/journal.yaml"
   instance=$started
   wait_for pointsman "$instance" answers_200 "$admin" /readyz
-  # A store that was never seen before grants its first claim only after a while.
-  post --path /webhooks/github --warm-up 2500 --seconds 1
+  # A store that was never seen before grants its first claim only after a while: events wait on disk till then.
+  post --rate "$live_rate" --warm-up 2500 --seconds 1
+  wait_drained
 }
 
 start_backend() {

@@ -13,7 +13,7 @@
 #include "worker.h"
 
 #define MOST_IDLE  64 /* events under way from the queue … */
-#define MOST_LIVE  8  /* … and while senders' events come in */
+#define MOST_LIVE  32 /* … and while senders' events come in */
 #define LIVE_US    200000
 #define LOOK_US    200000 /* what holds events back is looked at again */
 #define UNKNOWN_US (60 * 1000000ull)
