@@ -52,7 +52,7 @@ $(B)/pointsman: $(call objs,cli) $(LIBS)
 
 define layer_rule
 $(B)/lib$(1).a: $(call objs,$(1))
-	@echo "  AR   $$@"; rm -f $$@; ar rcs $$@ $$^
+	@echo "  AR   $$@"; rm -f $$@; $(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 

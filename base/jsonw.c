@@ -1,8 +1,9 @@
 /* Writes JSON text: commas, escapes, and U+FFFD for each byte that is not part of valid UTF-8. */
 #include <pointsman/jsonw.h>
 
-#include <math.h>
 #include <string.h>
+
+#include <pointsman/text.h>
 
 /* Mostly there is room, and the bytes are few: then no call is worth its price. */
 static inline void put(struct jsonw *w, const void *ptr, size_t len) {
@@ -82,7 +83,22 @@ static void put_escape(struct jsonw *w, unsigned char c) {
     put(w, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
 }
 
+/* Most texts need no escape: they are put with one check of the room. */
+static bool put_plain(struct jsonw *w, struct slice s) {
+    struct buf *out = w->out;
+    if (s.len + 2 > buf_room_len(out) || plain_run(s.ptr, s.len) < s.len)
+        return false;
+    char *at = buf_room(out);
+    *at++ = '"';
+    memcpy(at, s.ptr, s.len);
+    at[s.len] = '"';
+    out->end += s.len + 2;
+    return true;
+}
+
 static void put_string(struct jsonw *w, struct slice s) {
+    if (put_plain(w, s))
+        return;
     put_char(w, '"');
     for (size_t at = 0; at < s.len;) {
         size_t n = plain_run(s.ptr + at, s.len - at);
@@ -113,12 +129,6 @@ static void put_value(struct jsonw *w, struct slice s) {
         put(w, "null", 4);
 }
 
-static void put_comma(struct jsonw *w) {
-    if (w->comma)
-        put_char(w, ',');
-    w->comma = true;
-}
-
 static void put_open(struct jsonw *w) {
     put_char(w, '{');
     w->comma = false;
@@ -139,9 +149,20 @@ void jsonw_end(struct jsonw *w) {
 }
 
 void jsonw_key(struct jsonw *w, const char *key) {
-    put_comma(w);
-    put_string(w, slice_of(key));
-    put_char(w, ':');
+    size_t len = strlen(key);
+    struct buf *out = w->out;
+    if (len + 4 > buf_room_len(out) && !buf_reserve(out, len + 4)) {
+        w->failed = true;
+        return;
+    }
+    char *at = buf_room(out);
+    *at = ',';
+    at += w->comma;
+    *at++ = '"';
+    memcpy(at, key, len);
+    memcpy(at + len, "\":", 2);
+    out->end = (size_t)(at + len + 2 - out->data);
+    w->comma = true;
 }
 
 void jsonw_str(struct jsonw *w, const char *key, struct slice value) {
@@ -154,44 +175,21 @@ void jsonw_strz(struct jsonw *w, const char *key, const char *value) {
 }
 
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t value) {
+    char digits[U64_DIGITS];
     jsonw_key(w, key);
-    if (!buf_put_u64(w->out, value))
-        w->failed = true;
+    put(w, digits, u64_print(value, digits));
 }
 
-/* Exact below 2^53. A log line has a dozen of these: whole numbers are written some ten times as
- * fast as by printf.
- */
-static bool put_fixed(struct buf *out, double value, int decimals) {
-    static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
-    char text[2 + 20 + 1];
-    size_t at = sizeof text;
-    uint64_t n = (uint64_t)(fabs(value) * (double)powers[decimals] + 0.5);
-    bool minus = value < 0 && n > 0;
-    for (int i = 0; i < decimals; i++, n /= 10)
-        text[--at] = (char)('0' + n % 10);
-    if (decimals > 0)
-        text[--at] = '.';
-    do {
-        text[--at] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n > 0);
-    if (minus)
-        text[--at] = '-';
-    return buf_append(out, text + at, sizeof text - at);
-}
-
-void jsonw_f64(struct jsonw *w, const char *key, double value, int decimals) {
-    bool ok;
+void jsonw_ms(struct jsonw *w, const char *key, uint64_t us) {
+    char text[U64_DIGITS + 4];
+    size_t len = u64_print(us / 1000, text);
+    unsigned rest = (unsigned)(us % 1000);
+    text[len] = '.';
+    text[len + 1] = (char)('0' + rest / 100);
+    text[len + 2] = (char)('0' + rest / 10 % 10);
+    text[len + 3] = (char)('0' + rest % 10);
     jsonw_key(w, key);
-    if (!isfinite(value)) /* JSON has no such numbers */
-        ok = buf_puts(w->out, "null");
-    else if (decimals >= 0 && decimals <= 6 && fabs(value) < 1e9)
-        ok = put_fixed(w->out, value, decimals);
-    else
-        ok = buf_printf(w->out, "%.*f", decimals, value);
-    if (!ok)
-        w->failed = true;
+    put(w, text, len + 4);
 }
 
 void jsonw_object(struct jsonw *w, const char *key) {

@@ -3,13 +3,22 @@
 
 #include <string.h>
 
+/* Two digits a step: divisions are what a number costs. */
+static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+                            "25262728293031323334353637383940414243444546474849"
+                            "50515253545556575859606162636465666768697071727374"
+                            "75767778798081828384858687888990919293949596979899";
+
 size_t u64_print(uint64_t value, char out[U64_DIGITS]) {
     char digits[U64_DIGITS];
     size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
+    while (value >= 10) {
+        at -= 2;
+        memcpy(digits + at, pairs + 2 * (value % 100), 2);
+        value /= 100;
+    }
+    if (value > 0 || at == sizeof digits)
+        digits[--at] = (char)('0' + value);
     memcpy(out, digits + at, sizeof digits - at);
     return sizeof digits - at;
 }

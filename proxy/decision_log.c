@@ -19,7 +19,7 @@ static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_
         last = d->at_us[step] > last ? d->at_us[step] : last;
         metrics_observe_us(metrics, METRIC_STEP_SECONDS, (unsigned)step, 0, 0, us);
         if (w)
-            jsonw_f64(w, step_names[step], (double)us / 1000, 3);
+            jsonw_ms(w, step_names[step], us);
     }
     if (w)
         jsonw_close(w);

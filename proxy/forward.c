@@ -62,10 +62,11 @@ static bool put(struct buf *b, struct slice name, struct slice value) {
 /* "Name: old, added" or "Name: added"; old are all fields of that name (RFC 9110 §5.3). */
 static bool put_list(struct buf *b, const char *name, const struct http_head *head,
                      const char *added) {
-    bool ok = buf_puts(b, name) && buf_puts(b, ": ");
+    struct slice wanted = slice_of(name);
+    bool ok = buf_append_slice(b, wanted) && buf_puts(b, ": ");
     for (unsigned i = 0; ok && i < head->header_count; i++) {
         const struct http_header *h = &head->headers[i];
-        if (h->value.len && slice_iis(h->name, name))
+        if (h->value.len && slice_ieq(h->name, wanted))
             ok = buf_append_slice(b, h->value) && buf_puts(b, ", ");
     }
     return ok && buf_puts(b, added) && buf_puts(b, "\r\n");
@@ -91,7 +92,7 @@ static bool keep_headers(struct delivery *d, const struct http_head *head, struc
         if (kind == OURS || http_is_hop_by_hop(head, h->name))
             continue;
         size_t at = d->head.end + h->name.len + 2;
-        if (!put(&d->head, h->name, h->value))
+        if (!http_field_put(h, &d->head))
             return false;
         if (kind == OTHER)
             continue;

@@ -153,9 +153,7 @@ static bool keep_lines(struct leg *leg, const struct http_head *head) {
         if (http_is_hop_by_hop(head, name) || slice_iis(name, "content-length") ||
             (name.len >= 12 && slice_iis(slice(name.ptr, 12), "x-pointsman-")))
             continue;
-        if (!buf_append_slice(&leg->lines, name) || !buf_puts(&leg->lines, ": ") ||
-            !buf_append_slice(&leg->lines, head->headers[i].value) ||
-            !buf_puts(&leg->lines, "\r\n"))
+        if (!http_field_put(&head->headers[i], &leg->lines))
             return false;
     }
     return true;
@@ -169,12 +167,10 @@ static void on_head(struct exchange *x, const struct http_head *head) {
                                                   : UINT64_MAX;
     if (!keep_lines(leg, head))
         buf_reset(&leg->lines);
-    for (unsigned i = 0; i < head->header_count; i++) {
-        uint64_t ms;
-        if (slice_iis(head->headers[i].name, "retry-after") &&
-            retry_after_parse(head->headers[i].value, clock_wall_us(), &ms))
-            leg->retry_after_ms = ms;
-    }
+    struct slice pause = http_header(head, "retry-after");
+    uint64_t ms;
+    if (pause.ptr && retry_after_parse(pause, clock_wall_us(), &ms))
+        leg->retry_after_ms = ms;
     timer_set(leg->delivery->worker->loop, &leg->timeout, (uint64_t)backend->timeout_ms * 1000);
     have_outcome(leg, outcome_of_status(backend, head->status), (uint16_t)head->status);
 }

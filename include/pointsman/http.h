@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pointsman/buf.h>
 #include <pointsman/compiler.h>
 #include <pointsman/slice.h>
 
@@ -75,6 +76,8 @@ MUST_CHECK enum http_parse http_parse_response(const char *data, size_t len, siz
                                                bool to_head, const struct http_limits *limits,
                                                struct http_head *ret, struct http_problem *problem);
 
+/* "Name: value" and CRLF, for a field of a head whose bytes are still there. False: no room. */
+MUST_CHECK bool http_field_put(const struct http_header *field, struct buf *out);
 /* First field of that name (ASCII case ignored); absent slice if none. */
 struct slice http_header(const struct http_head *head, const char *name);
 /* How many fields of that name. */

@@ -16,15 +16,15 @@ struct jsonw {
     bool failed; /* the buffer was full; the text is cut and must not be used */
 };
 
-void jsonw_begin(struct jsonw *w, struct buf *out); /* writes { */
-void jsonw_end(struct jsonw *w);                    /* writes } */
-void jsonw_key(struct jsonw *w, const char *key);
+void jsonw_begin(struct jsonw *w, struct buf *out);                   /* writes { */
+void jsonw_end(struct jsonw *w);                                      /* writes } */
+void jsonw_key(struct jsonw *w, const char *key);                     /* keys need no escape */
 void jsonw_str(struct jsonw *w, const char *key, struct slice value); /* absent slice: null */
 void jsonw_strz(struct jsonw *w, const char *key, const char *value); /* NULL: null */
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t value);
-void jsonw_f64(struct jsonw *w, const char *key, double value, int decimals);
-void jsonw_object(struct jsonw *w, const char *key); /* opens; close with jsonw_close */
-void jsonw_close(struct jsonw *w);                   /* } */
+void jsonw_ms(struct jsonw *w, const char *key, uint64_t us); /* in ms, with three decimals */
+void jsonw_object(struct jsonw *w, const char *key);          /* opens; close with jsonw_close */
+void jsonw_close(struct jsonw *w);                            /* } */
 void jsonw_raw(struct jsonw *w, const char *key, struct slice json);
 
 #endif
