@@ -51,7 +51,7 @@ static int kind_of(struct slice name) {
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
         if (name.len == known[i].len && slice_ieq(name, slice(known[i].name, known[i].len)))
             return known[i].kind;
-    return name.len >= 12 && slice_iis(slice(name.ptr, 12), "x-pointsman-") ? OURS : OTHER;
+    return http_is_ours(name) ? OURS : OTHER;
 }
 
 static bool put(struct buf *b, struct slice name, struct slice value) {

@@ -149,3 +149,11 @@ bool http_is_hop_by_hop(const struct http_head *head, struct slice name) {
         return true;
     return head->nominates && is_nominated(head, name) && !is_one_of(name, kept, ARRAY_LEN(kept));
 }
+
+bool http_is_ours(struct slice name) {
+    static const struct slice ours = NAME("X-Pointsman-");
+
+    /* The third letter tells it from the X-GitHub-… of each event. */
+    return name.len >= ours.len && (name.ptr[2] | 0x20) == 'p' &&
+           slice_ieq(slice(name.ptr, ours.len), ours);
+}

@@ -151,10 +151,20 @@ void json_pick(const struct json_value *object, struct json_field *fields, size_
     if (element.get(members)) {
         return;
     }
-    for (auto member = members.begin(); member != members.end(); ++member) {
-        std::string_view key = member.key();
+    /* A bit for each length of a name, modulo 64: nearly all keys are passed over by it. */
+    uint64_t lengths = 0;
+    for (size_t i = 0; i < count; i++) {
+        lengths |= UINT64_C(1) << fields[i].name.len % 64;
+    }
+    const auto end = members.end();
+    for (auto member = members.begin(); member != end; ++member) {
+        const uint32_t len = member.key_length();
+        if (!(lengths >> len % 64 & 1)) {
+            continue;
+        }
+        const struct slice key = slice(member.key_c_str(), len);
         for (size_t i = 0; i < count; i++) {
-            if (!slice_eq(fields[i].name, slice(key.data(), key.size()))) {
+            if (!slice_eq(fields[i].name, key)) {
                 continue;
             }
             if (fields[i].value.kind == JSON_ABSENT) {

@@ -85,6 +85,8 @@ unsigned http_header_count(const struct http_head *head, const char *name);
 /* Is it about this hop only (RFC 9110 §7.6.1), or nominated by Connection? Host, Content-Length and
  * what carries signature or identity can not be nominated away. */
 bool http_is_hop_by_hop(const struct http_head *head, struct slice name);
+/* X-Pointsman-…: said by this program alone (DESIGN §5). */
+bool http_is_ours(struct slice name);
 
 /* ---- chunked bodies: resumable at every byte ---- */
 struct http_chunks {
