@@ -28,7 +28,12 @@ CPPFLAGS := -Iinclude -D_GNU_SOURCE
 CFLAGS := -std=c11 -g $(OPT) $(CWARN) -pthread -fstack-protector-strong
 CXXFLAGS := -std=c++17 -g $(OPT) $(WARN) -pthread -fno-exceptions -fno-rtti -fstack-protector-strong
 LDFLAGS := -pthread $(if $(SAN),-fsanitize=$(SAN))
-LDLIBS := -levent_core -lcrypto -lhiredis -lxxhash -lsimdjson -lsqlite3 -lyaml -ljansson -lstdc++ -lm
+# Intel's library for several HMACs at once; Debian has it for amd64 only.
+ifneq ($(wildcard /usr/include/intel-ipsec-mb.h),)
+CPPFLAGS += -DHAVE_IPSEC_MB
+MB := -lIPSec_MB
+endif
+LDLIBS := $(MB) -levent_core -lcrypto -lhiredis -lxxhash -lsimdjson -lsqlite3 -lyaml -ljansson -lstdc++ -lm
 
 LAYERS := admin proxy router store conf base
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))

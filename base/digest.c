@@ -1,10 +1,8 @@
 /* HMAC, hashes, hex and random bytes over OpenSSL, xxHash and the kernel. */
 
-/* The SHA256_* functions are deprecated, but their state is a plain struct: a prepared key is
- * copied in nanoseconds, where EVP_MAC_CTX_dup allocates several times per message. */
-#define OPENSSL_SUPPRESS_DEPRECATED
-
 #include <pointsman/digest.h>
+
+#include "digest_int.h" /* before OpenSSL's own */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,14 +10,7 @@
 #include <sys/random.h>
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <xxhash.h>
-
-/* RFC 2104: H(key ^ opad, H(key ^ ipad, text)); both states have taken in their key block. */
-struct hmac_key {
-    SHA256_CTX inner;
-    SHA256_CTX outer;
-};
 
 struct hmac_key *hmac_key_new(const void *secret, size_t len) {
     struct hmac_key *key = malloc(sizeof *key);

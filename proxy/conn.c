@@ -144,7 +144,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
 
 static void body_complete(struct conn *c) {
     conn_enter(c, CONN_WAIT);
-    delivery_run(c->delivery);
+    delivery_complete(c->delivery);
 }
 
 /* Room for `more` bytes; memory is taken and counted as the bytes come, not as the head announces

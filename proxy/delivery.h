@@ -85,6 +85,7 @@ struct delivery {
     int refs;
     struct task reap;
     LIST_ENTRY(delivery) entry;
+    STAILQ_ENTRY(delivery) unverified; /* of its worker, from the last byte to the turn's end */
     struct worker *worker;
     struct rules *rules;
     const struct conf_source *source;
@@ -110,6 +111,7 @@ struct delivery {
     struct slice signature;       /* into head */
     struct event_headers headers; /* into head */
     bool two_signatures;
+    enum verify verdict;
     bool ambiguous; /* one of the other headers stood twice */
 
     /* identify, decide */
@@ -145,7 +147,8 @@ MUST_CHECK bool delivery_charge(struct delivery *d, uint64_t bytes);
 /* How long before the sender's deadline it counts as near. */
 uint64_t delivery_near_us(const struct delivery *d);
 void delivery_set_deadline(struct delivery *d);
-/* The body is complete: goes on its way. */
+/* The body is complete: verified at the end of the turn, then delivery_run. */
+void delivery_complete(struct delivery *d);
 void delivery_run(struct delivery *d);
 /* The connection is gone or was answered for; before the body was complete this ends the event. */
 void delivery_detach(struct delivery *d);

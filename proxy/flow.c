@@ -1,8 +1,8 @@
 /* The way of an event: verify, identify, filter, decide here; claim, forward, record and reply as
  * they come.
  *
- *  conn ──head──▶ delivery_new ──body──▶ delivery_run
- *                                          verify → identify → filter → decide
+ *  conn ──head──▶ delivery_new ──body──▶ delivery_complete (turn.c: verified together)
+ *                                          └▶ delivery_run: verify → identify → filter → decide
  *                                                                          │
  *        flow_claim.c   claim ◀── fallback: new did not do it   ◀──┐       │
  *                         │ ◀──────────────────────────────────────┼───────┘
@@ -32,9 +32,7 @@
 /* ---- verify, identify, filter, decide ---- */
 
 static bool is_authentic(struct delivery *d) {
-    enum verify v = d->two_signatures ? VERIFY_MALFORMED
-                                      : verify(d->rules->verifiers[d->source_index], d->signature,
-                                               blob_slice(d->body));
+    enum verify v = d->two_signatures ? VERIFY_MALFORMED : d->verdict;
     delivery_step(d, STEP_VERIFY);
     if (v == VERIFY_OK)
         return true;
@@ -142,7 +140,6 @@ static bool waits_on_disk(const struct delivery *d) {
 
 void delivery_run(struct delivery *d) {
     delivery_hold(d);
-    delivery_step(d, STEP_PARSE);
     if (!timer_is_set(&d->deadline)) /* it passed while the body came in: from now on then */
         delivery_set_deadline(d);
     d->state = DELIVERY_OVER;

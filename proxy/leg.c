@@ -150,8 +150,8 @@ static bool keep_lines(struct leg *leg, const struct http_head *head) {
         return false;
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice name = head->headers[i].name;
-        if (http_is_hop_by_hop(head, name) || (name.len == 14 && slice_iis(name, "content-length")) ||
-            http_is_ours(name))
+        if (http_is_hop_by_hop(head, name) ||
+            (name.len == 14 && slice_iis(name, "content-length")) || http_is_ours(name))
             continue;
         if (!http_field_put(&head->headers[i], &leg->lines))
             return false;

@@ -99,6 +99,7 @@ struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rul
     LIST_INIT(&w->listeners);
     LIST_INIT(&w->conns);
     LIST_INIT(&w->under_way);
+    turn_init(w);
     timer_init(&w->last_accept, accept_last, w);
     w->conn_scratch = malloc(SCRATCH_LEN);
     w->backend_scratch = malloc(SCRATCH_LEN);
@@ -257,6 +258,7 @@ void worker_free(struct worker *w) {
         store_client_free(w->store);
     if (w->journal)
         journal_client_free(w->journal);
+    turn_end(w);
     delivery_discard_all(w);
     queue_free(w->queue);
     for (int side = 0; side < SIDES; side++)

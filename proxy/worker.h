@@ -11,6 +11,7 @@
 
 #include <pointsman/attempts.h>
 #include <pointsman/conf.h>
+#include <pointsman/digest.h>
 #include <pointsman/journal.h>
 #include <pointsman/loop.h>
 #include <pointsman/metrics.h>
@@ -60,13 +61,20 @@ struct worker {
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, conn) conns;
     LIST_HEAD(, delivery) under_way; /* detached ones too */
-    bool listening;                  /* told to accept */
+    STAILQ_HEAD(, delivery) unverified;
+    struct task verify;
+    struct hmac_lanes *lanes; /* NULL: signatures are checked one by one */
+    bool listening;           /* told to accept */
     bool draining;
     struct timer last_accept; /* of a worker that drains */
     bool ended;               /* the thread is gone: nothing is started or asked for any more */
     char *conn_scratch;
     char *backend_scratch;
 };
+
+/* turn.c: what waits for the end of the turn. */
+void turn_init(struct worker *w);
+void turn_end(struct worker *w);
 
 /* Everything but the thread; NULL: *err says why. */
 MUST_CHECK struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rules,

@@ -18,6 +18,23 @@ MUST_CHECK struct hmac_key *hmac_key_new(const void *secret, size_t len); /* NUL
 void hmac_key_free(struct hmac_key *key); /* wipes; NULL is allowed */
 void hmac_sha256(const struct hmac_key *key, const void *data, size_t len, uint8_t out[SHA256_LEN]);
 
+/* ---- several messages at once ---- */
+
+/* Processors with AVX-512 hash sixteen messages in the time of about seven, those with SHA
+ * extensions two in the time of one and a half. Memory for that; belongs to one thread. */
+struct hmac_lanes;
+struct hmac_lanes *hmac_lanes_new(void); /* NULL: not on this machine, or no memory */
+void hmac_lanes_free(struct hmac_lanes *lanes);
+
+struct hmac_job {
+    const struct hmac_key *key;
+    const void *data;
+    size_t len;
+    uint8_t mac[SHA256_LEN]; /* the result */
+};
+/* Fills in every mac; lanes NULL: one by one. */
+void hmac_sha256_many(struct hmac_lanes *lanes, struct hmac_job *jobs, size_t count);
+
 void digest_sha256(const void *data, size_t len, uint8_t out[SHA256_LEN]);
 
 /* Time depends on len only. */

@@ -30,9 +30,17 @@ enum verify {
     VERIFIES
 };
 extern const char *const verify_names[VERIFIES];
-/* `signature`: value of X-Hub-Signature-256, absent slice if there is none. Exactly "sha256=" and
- * 64 lower-case hex digits; every secret is tried, in constant time. Without secrets: always OK. */
-enum verify verify(const struct verifier *v, struct slice signature, struct slice body);
+struct verify_item {
+    const struct verifier *verifier;
+    struct slice signature; /* value of X-Hub-Signature-256, absent slice if there is none */
+    struct slice body;
+    enum verify verdict; /* the result */
+};
+/* Judges them all. A signature is exactly "sha256=" and 64 lower-case hex digits; every secret is
+ * tried, in constant time. Without secrets: always OK. Several at once cost less than one by one
+ * (digest.h); lanes may be NULL. */
+struct hmac_lanes;
+void verify_all(struct hmac_lanes *lanes, struct verify_item *items, size_t count);
 
 /* ---- identify: which event, about what? ---- */
 

@@ -150,8 +150,41 @@ static void tokens_differ_over_all_threads(void **state) {
     }
 }
 
+/* Every number of messages up to three sets, of the lengths at which blocks and lanes end, and each
+ * with its own key. Without such a processor this checks the way one by one. */
+static void many_messages_hash_as_each_alone(void **state) {
+    (void)state;
+    enum { MANY = 48, LONG = 70000 };
+    static const size_t lengths[] = {0, 1, 55, 56, 63, 64, 65, 119, 120, 2048, 11256, 64999, 65001};
+    static uint8_t text[LONG];
+    struct hmac_lanes *lanes = hmac_lanes_new();
+    struct hmac_key *keys[MANY];
+    struct hmac_job jobs[MANY];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (uint8_t)(i * 31 + i / 256);
+    for (size_t i = 0; i < MANY; i++)
+        keys[i] = hmac_key_new(&i, sizeof i);
+    for (size_t count = 0; count <= MANY; count++) {
+        for (size_t i = 0; i < count; i++) {
+            size_t len =
+                count % 2 ? 11256 : lengths[(i + count) % (sizeof lengths / sizeof lengths[0])];
+            jobs[i] = (struct hmac_job){.key = keys[i], .data = text + i, .len = len};
+        }
+        hmac_sha256_many(lanes, jobs, count);
+        for (size_t i = 0; i < count; i++) {
+            uint8_t mac[SHA256_LEN];
+            hmac_sha256(keys[i], jobs[i].data, jobs[i].len, mac);
+            assert_memory_equal(jobs[i].mac, mac, sizeof mac);
+        }
+    }
+    for (size_t i = 0; i < MANY; i++)
+        hmac_key_free(keys[i]);
+    hmac_lanes_free(lanes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(many_messages_hash_as_each_alone),
         cmocka_unit_test(hmac_agrees_with_rfc_4231),
         cmocka_unit_test(hmac_agrees_with_what_github_publishes),
         cmocka_unit_test(hmac_agrees_with_openssl_at_every_secret_length),

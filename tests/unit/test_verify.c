@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -22,6 +24,12 @@ static struct verifier *verifier_of(const char *const *secrets, size_t count) {
     struct verifier *v = verifier_new(&source);
     assert_non_null(v);
     return v;
+}
+
+static enum verify verify(const struct verifier *v, struct slice signature, struct slice body) {
+    struct verify_item item = {.verifier = v, .signature = signature, .body = body};
+    verify_all(NULL, &item, 1);
+    return item.verdict;
 }
 
 static enum verify verify_with(const char *secret, struct slice signature, const char *body) {
@@ -138,6 +146,46 @@ static void an_empty_body_and_long_secrets_can_be_signed(void **state) {
     assert_int_equal(verify_with(secret, slice(signature, sizeof signature), ""), VERIFY_OK);
 }
 
+/* Forty events of several sources, some with two secrets, some forged: each gets its own verdict,
+ * in whatever sets they are hashed. */
+static void events_judged_together_get_the_verdicts_of_each_alone(void **state) {
+    (void)state;
+    enum { COUNT = 40, BODY = 12000 };
+    static char bodies[COUNT][BODY], signatures[COUNT][7 + 2 * SHA256_LEN + 1];
+    const char *const secrets[] = {"old", "new"};
+    struct verifier *verifiers[] = {verifier_of(secrets, 1), verifier_of(secrets, 2),
+                                    verifier_of(NULL, 0)};
+    struct hmac_key *keys[] = {hmac_key_new("old", 3), hmac_key_new("new", 3)};
+    struct hmac_lanes *lanes = hmac_lanes_new();
+    struct verify_item items[COUNT];
+    uint64_t seed;
+    random_bytes(&seed, sizeof seed);
+    srandom((unsigned)seed);
+    print_message("seed %u\n", (unsigned)seed);
+    for (int i = 0; i < COUNT; i++) {
+        size_t len = i % 3 ? (size_t)random() % BODY : 11000;
+        uint8_t mac[SHA256_LEN];
+        for (size_t at = 0; at < len; at++)
+            bodies[i][at] = (char)random();
+        hmac_sha256(keys[random() % 2], bodies[i], len, mac);
+        memcpy(signatures[i], "sha256=", 7);
+        hex_encode(mac, sizeof mac, signatures[i] + 7);
+        signatures[i][10 + random() % 400 % 60] ^= random() % 3 == 0;
+        items[i] = (struct verify_item){.verifier = verifiers[random() % 3],
+                                        .signature = slice_of(signatures[i]),
+                                        .body = slice(bodies[i], len)};
+    }
+    verify_all(lanes, items, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        if (items[i].verdict != verify(items[i].verifier, items[i].signature, items[i].body))
+            fail_msg("event %d of seed %u: %s", i, (unsigned)seed, verify_names[items[i].verdict]);
+    hmac_lanes_free(lanes);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+        hmac_key_free(keys[i]);
+    for (size_t i = 0; i < ARRAY_LEN(verifiers); i++)
+        verifier_free(verifiers[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_signatures_are_right),
@@ -146,6 +194,7 @@ int main(void) {
         cmocka_unit_test(any_of_several_secrets_is_right),
         cmocka_unit_test(a_source_without_secrets_takes_everything),
         cmocka_unit_test(an_empty_body_and_long_secrets_can_be_signed),
+        cmocka_unit_test(events_judged_together_get_the_verdicts_of_each_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
