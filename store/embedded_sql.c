@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control_text.h"
+#include "wal_vfs.h"
 
 #define SQL_LAYOUT  2 /* user_version of the file */
 #define SQL_BUSY_MS 2000
@@ -100,7 +101,7 @@ struct sql *sql_open(const char *path, struct err *err) {
         return NULL;
     }
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &sql->db, flags, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(path, &sql->db, flags, wal_vfs_name()) != SQLITE_OK ||
         sqlite3_busy_timeout(sql->db, SQL_BUSY_MS) != SQLITE_OK)
         goto failed;
     int layout = layout_of(sql->db);

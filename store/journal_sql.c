@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "wal_vfs.h"
+
 #define LAYOUT    1 /* user_version of the file */
 #define BUSY_MS   2000
 #define PAGE_SIZE 4096
@@ -209,7 +211,7 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
     }
     sql->fd = -1;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &sql->db, flags, NULL) != SQLITE_OK ||
+    if (sqlite3_open_v2(path, &sql->db, flags, wal_vfs_name()) != SQLITE_OK ||
         sqlite3_extended_result_codes(sql->db, 1) != SQLITE_OK ||
         sqlite3_busy_timeout(sql->db, BUSY_MS) != SQLITE_OK) {
         (void)journal_sql_failed(sql);
