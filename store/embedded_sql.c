@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "control_text.h"
-#include "wal_vfs.h"
+#include "sqlite_open.h"
 
 #define SQL_LAYOUT  2 /* user_version of the file */
 #define SQL_BUSY_MS 2000
@@ -88,7 +88,8 @@ static bool execute(sqlite3 *db, const char *text) {
 
 /* Tables as of this layout, in one transaction: what is there of an older one goes along. */
 static bool set_up(sqlite3 *db, int layout) {
-    return execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;") &&
+    return execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                       "PRAGMA secure_delete = FAST; BEGIN IMMEDIATE;") &&
            (layout != 1 || execute(db, before_layout_2)) && execute(db, schema) &&
            (layout != 1 || execute(db, from_layout_1)) &&
            execute(db, "PRAGMA user_version = 2; COMMIT;");
@@ -100,8 +101,7 @@ struct sql *sql_open(const char *path, struct err *err) {
         err_set(err, "no memory for the embedded store");
         return NULL;
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &sql->db, flags, wal_vfs_name()) != SQLITE_OK ||
+    if (sqlite_open(path, &sql->db) != SQLITE_OK ||
         sqlite3_busy_timeout(sql->db, SQL_BUSY_MS) != SQLITE_OK)
         goto failed;
     int layout = layout_of(sql->db);
