@@ -149,7 +149,7 @@ struct model {
 };
 
 static int below(int end) {
-    return (int)((double)rand() / ((double)RAND_MAX + 1) * end);
+    return (int)(random() % end);
 }
 
 static int some_len(void) {
@@ -202,7 +202,7 @@ static void any_calls_find_the_file_as_if_nothing_was_held_back(void **state) {
     assert_non_null(vfs);
     unsigned seed = (unsigned)time(NULL) ^ (unsigned)getpid();
     printf("seed %u\n", seed);
-    srand(seed);
+    srandom(seed);
     sqlite3_file *file = calloc(1, (size_t)vfs->szOsFile);
     struct model *m = calloc(1, sizeof(*m));
     assert_true(file && m);
