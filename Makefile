@@ -84,7 +84,7 @@ $(B)/tests/unit/test_cli_args: $(B)/cli/args.o
 $(B)/tests/unit/test_cli_client: $(B)/cli/client.o
 $(B)/tests/unit/test_notify: $(B)/cli/notify.o
 $(B)/tests/unit/test_takeover: $(addprefix $(B)/cli/,handover.o handover_wire.o takeover.o)
-$(addprefix $(B)/tests/unit/test_,vfs journal_crash row): $(VFS)
+$(addprefix $(B)/tests/unit/test_,vfs journal_crash row wal_vfs): $(VFS)
 $(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so
 
 # Faults below SQLite: linked into unit tests, preloaded into the real program (tests/vfs/vfs.h).

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control_text.h"
+#include "sqlite_open.h"
 
 #define SQL_LAYOUT  2 /* user_version of the file */
 #define SQL_BUSY_MS 2000
@@ -85,9 +86,17 @@ static bool execute(sqlite3 *db, const char *text) {
     return sqlite3_exec(db, text, NULL, NULL, NULL) == SQLITE_OK;
 }
 
+/* The cache holds what the claims of some seconds touch: they are found there again by their
+ * outcomes. The WAL goes into the file after every 16 MiB, what was changed twice but once. */
+static const char *const settings = "PRAGMA journal_mode = WAL;"
+                                    "PRAGMA synchronous = FULL;"
+                                    "PRAGMA secure_delete = FAST;"
+                                    "PRAGMA cache_size = -16384;"
+                                    "PRAGMA wal_autocheckpoint = 4096;";
+
 /* Tables as of this layout, in one transaction: what is there of an older one goes along. */
 static bool set_up(sqlite3 *db, int layout) {
-    return execute(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE;") &&
+    return execute(db, settings) && execute(db, "BEGIN IMMEDIATE") &&
            (layout != 1 || execute(db, before_layout_2)) && execute(db, schema) &&
            (layout != 1 || execute(db, from_layout_1)) &&
            execute(db, "PRAGMA user_version = 2; COMMIT;");
@@ -99,8 +108,7 @@ struct sql *sql_open(const char *path, struct err *err) {
         err_set(err, "no memory for the embedded store");
         return NULL;
     }
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &sql->db, flags, NULL) != SQLITE_OK ||
+    if (sqlite_open(path, &sql->db) != SQLITE_OK ||
         sqlite3_busy_timeout(sql->db, SQL_BUSY_MS) != SQLITE_OK)
         goto failed;
     int layout = layout_of(sql->db);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sqlite_open.h"
+
 #define LAYOUT    1 /* user_version of the file */
 #define BUSY_MS   2000
 #define PAGE_SIZE 4096
@@ -95,6 +97,7 @@ static const char *const settings = "PRAGMA page_size = 4096;"
                                     "PRAGMA auto_vacuum = INCREMENTAL;"
                                     "PRAGMA journal_mode = WAL;"
                                     "PRAGMA synchronous = FULL;"
+                                    "PRAGMA secure_delete = FAST;"
                                     "PRAGMA temp_store = MEMORY;"
                                     "PRAGMA cache_size = -16384;"
                                     "PRAGMA wal_autocheckpoint = 4096;"
@@ -208,8 +211,7 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         return NULL;
     }
     sql->fd = -1;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-    if (sqlite3_open_v2(path, &sql->db, flags, NULL) != SQLITE_OK ||
+    if (sqlite_open(path, &sql->db) != SQLITE_OK ||
         sqlite3_extended_result_codes(sql->db, 1) != SQLITE_OK ||
         sqlite3_busy_timeout(sql->db, BUSY_MS) != SQLITE_OK) {
         (void)journal_sql_failed(sql);

@@ -167,7 +167,7 @@ function powerCut(vfs, torn) {
   vfs.set('match', 1);
   vfs.set('torn', torn);
   vfs.set('seed', seed);
-  vfs.killNext(300 + seed % 700);
+  vfs.killNext(40 + seed % 60);
   return seed;
 }
 
