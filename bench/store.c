@@ -92,7 +92,8 @@ static void begin(struct run *run, struct event *e) {
     snprintf(e->id, sizeof e->id, "%.8s-%.4s-%.4s-%.4s-%08lx%.4s", token.text + 24, token.text + 20,
              token.text + 16, token.text + 12, n, token.text);
     snprintf(e->entity, sizeof e->entity, "northwind-lines/timetable#%u", 1000 + number);
-    snprintf(e->why, sizeof e->why, "mode=gradual percentage=25 epoch=1 why=bucket bucket=%u", number);
+    snprintf(e->why, sizeof e->why, "mode=gradual percentage=25 epoch=1 why=bucket bucket=%u",
+             number);
     e->claim = (struct store_claim){
         .call = {.done = claimed, .arg = e, .timeout_ms = TIMEOUT_MS},
         .source = slice_of("github"),
@@ -167,9 +168,9 @@ static void measure(struct run *run) {
 static bool read_options(int argc, char **argv, struct run *run) {
     enum { PORT, DIRECTORY, PID, EVENTS, DEPTH, ENTITIES };
     static const struct option options[] = {
-        {"port", 1, NULL, PORT},     {"directory", 1, NULL, DIRECTORY},
-        {"pid", 1, NULL, PID},       {"events", 1, NULL, EVENTS},
-        {"depth", 1, NULL, DEPTH},   {"entities", 1, NULL, ENTITIES},
+        {"port", 1, NULL, PORT},   {"directory", 1, NULL, DIRECTORY},
+        {"pid", 1, NULL, PID},     {"events", 1, NULL, EVENTS},
+        {"depth", 1, NULL, DEPTH}, {"entities", 1, NULL, ENTITIES},
         {NULL, 0, NULL, 0},
     };
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
