@@ -24,8 +24,8 @@ struct redis_names {
     uint64_t sticky_ms; /* the longest this configuration asks for */
 };
 
-/* Appends one command to out; scratch is overwritten. store_us: about what Redis' clock says now, for
- * a stickiness to be counted from; 0: not known, Redis looks. False: no room. */
+/* Appends one command to out; scratch is overwritten. store_us: about what Redis' clock says now,
+ * for a stickiness to be counted from; 0: not known, Redis looks. False: no room. */
 MUST_CHECK bool redis_cmd(const struct redis_names *names, const char *incarnation,
                           uint64_t store_us, const struct store_call *call, struct buf *scratch,
                           struct buf *out);
