@@ -73,7 +73,7 @@ $(B)/demo/%: $(B)/demo/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
-BENCH := $(addprefix $(B)/bench/,load backend disk)
+BENCH := $(addprefix $(B)/bench/,load backend disk store)
 $(B)/bench/load: $(B)/bench/payload.o $(B)/bench/sender.o
 $(BENCH): $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)

@@ -83,8 +83,9 @@ static void wait_list(struct redis_client *c, struct store_call *call) {
 }
 
 static void send_call(struct redis_client *c, struct store_call *call) {
+    uint64_t store_us = c->ahead_us ? loop_now_us(c->loop) + c->ahead_us : 0;
     if (flying(c) < REDIS_FLIGHTS_CALLS &&
-        redis_cmd(&c->shared->names, c->incarnation, call, &c->scratch, &c->link.out))
+        redis_cmd(&c->shared->names, c->incarnation, store_us, call, &c->scratch, &c->link.out))
         redis_client_sent(c, take_call, call);
     else
         refuse(c, call);
@@ -182,6 +183,7 @@ static void link_down(void *arg, const char *why) {
     c->waiting = first;
     if (!first)
         c->waiting_end = &c->waiting;
+    c->ahead_us = 0;
     redis_greet_stop(c);
     if (c->said_why)
         c->said_why = false;
@@ -197,7 +199,10 @@ static void take_call(struct redis_client *c, struct store_call *call,
                       const struct redisReply *reply) {
     if (!call)
         return;
-    enum redis_said said = redis_reply(call, reply);
+    uint64_t until_us;
+    enum redis_said said = redis_reply(call, reply, &until_us);
+    if (until_us)
+        c->ahead_us = until_us - ((struct store_claim *)(void *)call)->ret_until_us;
     if (said == SAID_ANSWER) {
         if (call->kind == CALL_CLAIM && redis_shared_troubled(c->shared))
             redis_client_trouble(c, "", 0); /* other calls are taken also when claims are not */

@@ -70,6 +70,7 @@ struct redis_client {
     uint32_t head, tail;  /* of the ring; tail - head are in flight */
     uint64_t progress_us; /* when the oldest in flight became so */
     uint64_t beat_us;     /* last heartbeat */
+    uint64_t ahead_us;    /* Redis' clock less ours, by the last claim it granted; 0: not known */
     uint64_t retry_us;    /* what waits is not sent before; 0: at once */
     uint64_t backoff_us;
     uint64_t connect_us; /* AWAY: when to connect; CONNECTING: since when */

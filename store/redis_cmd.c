@@ -50,8 +50,12 @@ static void put_u64(struct words *w, uint64_t value) {
     put(w, slice(text, u64_print(value, text)));
 }
 
+static uint64_t span_us(uint64_t ms) {
+    return (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) * 1000;
+}
+
 static void put_span_us(struct words *w, uint64_t ms) {
-    put_u64(w, (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) * 1000);
+    put_u64(w, span_us(ms));
 }
 
 static void put_status(struct words *w, uint16_t status) {
@@ -121,6 +125,24 @@ static void tail(struct build *b, struct slice entity, struct slice why, struct 
     from_scratch(&b->w, b->scratch, &b->mark);
 }
 
+/* Part of a word whose parts have their places: in so many digits. */
+static void fixed(struct build *b, uint64_t value, unsigned width) {
+    char text[24];
+    for (unsigned i = width; i-- > 0; value /= 10)
+        text[i] = (char)('0' + value % 10);
+    b->ok = b->ok && buf_append(b->scratch, text, width);
+}
+
+static void fixed_digits(struct build *b, const int *digits, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        fixed(b, (uint64_t)digits[i], 1);
+}
+
+static void fixed_token(struct build *b, const char *token) {
+    b->ok = b->ok && buf_append(b->scratch, token, TOKEN_LEN);
+}
+
+/* One long word costs Redis less than several short ones. */
 static void claim(struct build *b, const char *incarnation, const struct store_claim *c) {
     const int digits[] = {(int)c->side,     c->absolute,      c->shadow,
                           c->idempotent[0], c->idempotent[1], c->on_disk};
@@ -129,9 +151,9 @@ static void claim(struct build *b, const char *incarnation, const struct store_c
     entity_key(b, c->source, c->entity);
     own_key(b, "incarnation");
     put(&b->w, slice_of(incarnation));
-    put_digits(&b->w, digits, ARRAY_LEN(digits));
-    put(&b->w, slice(c->token.text, TOKEN_LEN));
-    put_span_us(&b->w, c->lease_ms);
+    fixed_digits(b, digits, ARRAY_LEN(digits));
+    fixed_token(b, c->token.text);
+    fixed(b, span_us(c->lease_ms), 16);
     tail(b, c->entity, c->why, c->digest);
     put_entity_keep(&b->w, b->names, c->lease_ms);
 }
@@ -148,20 +170,35 @@ static void renew(struct build *b, const char *incarnation, const struct store_r
     put_span_us(&b->w, c->lease_ms);
 }
 
-static void finish(struct build *b, const struct store_finish *c) {
-    const int digits[] = {(int)c->side, (int)c->role, (int)record_state_of(c->outcome)};
+/* Every claim renews how long the entity is kept, a day at least: an outcome that comes within half
+ * of it, for a stickiness that ends within it, need not. */
+static bool keep_holds(const struct store_finish *c, uint64_t store_us) {
+    const uint64_t half_us = RECORD_ENTITY_US / 2;
+    return store_us && store_us < c->fence + half_us && c->sticky_ms <= half_us / 1000;
+}
+
+static void finish(struct build *b, const struct store_finish *c, uint64_t store_us) {
+    enum { NOT_AT_ALL, UNTIL, SPAN };
+    uint64_t stick_us = span_us(c->sticky_ms);
+    const int digits[] = {(int)c->side, (int)c->role, (int)record_state_of(c->outcome),
+                          !stick_us  ? NOT_AT_ALL
+                          : store_us ? UNTIL
+                                     : SPAN};
     begin(b, "finish", "2");
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
-    put_digits(&b->w, digits, ARRAY_LEN(digits));
-    put(&b->w, slice(c->token.text, TOKEN_LEN));
-    put_u64(&b->w, c->fence);
-    put_u64(&b->w, c->attempt);
-    put_status(&b->w, c->status);
-    put_span_us(&b->w, c->sticky_ms);
-    put_u64(&b->w, b->names->remember_ms);
+    fixed_digits(b, digits, ARRAY_LEN(digits));
+    fixed_token(b, c->token.text);
+    fixed(b, c->status > RECORD_STATUS_MAX ? RECORD_STATUS_MAX : c->status, 3);
+    fixed(b, stick_us ? store_us + stick_us : 0, 16);
+    fixed(b, c->fence, 20);
+    fixed(b, c->attempt, 10);
     tail(b, c->entity, slice("", 0), slice("", 0));
-    put_entity_keep(&b->w, b->names, c->sticky_ms);
+    put_u64(&b->w, b->names->remember_ms);
+    if (keep_holds(c, store_us))
+        put(&b->w, slice("", 0));
+    else
+        put_entity_keep(&b->w, b->names, c->sticky_ms);
 }
 
 static void put_back(struct build *b, const struct store_assert *c) {
@@ -261,7 +298,8 @@ static void audit(struct build *b, const struct store_audit *c) {
     put_u64(&b->w, c->limit < AUDIT_PAGE ? c->limit : AUDIT_PAGE);
 }
 
-static void build_call(struct build *b, const char *incarnation, const struct store_call *call) {
+static void build_call(struct build *b, const char *incarnation, uint64_t store_us,
+                       const struct store_call *call) {
     const void *c = call;
     switch ((enum call_kind)call->kind) {
     case CALL_CLAIM:
@@ -271,7 +309,7 @@ static void build_call(struct build *b, const char *incarnation, const struct st
         renew(b, incarnation, c);
         return;
     case CALL_FINISH:
-        finish(b, c);
+        finish(b, c, store_us);
         return;
     case CALL_RELEASE:
         begin(b, "release", "1");
@@ -309,13 +347,13 @@ static void build_call(struct build *b, const char *incarnation, const struct st
     }
 }
 
-bool redis_cmd(const struct redis_names *names, const char *incarnation,
+bool redis_cmd(const struct redis_names *names, const char *incarnation, uint64_t store_us,
                const struct store_call *call, struct buf *scratch, struct buf *out) {
     struct build b = {.names = names, .scratch = scratch, .ok = true};
     buf_reset(scratch);
     if (!buf_reserve(scratch, SCRATCH_NEEDS))
         return false;
-    build_call(&b, incarnation, call);
+    build_call(&b, incarnation, store_us, call);
     return b.ok && redis_cmd_words(b.w.list, b.w.count, out);
 }
 

@@ -24,9 +24,11 @@ struct redis_names {
     uint64_t sticky_ms; /* the longest this configuration asks for */
 };
 
-/* Appends one command to out; scratch is overwritten. False: no room. */
+/* Appends one command to out; scratch is overwritten. store_us: about what Redis' clock says now,
+ * for a stickiness to be counted from; 0: not known, Redis looks. False: no room. */
 MUST_CHECK bool redis_cmd(const struct redis_names *names, const char *incarnation,
-                          const struct store_call *call, struct buf *scratch, struct buf *out);
+                          uint64_t store_us, const struct store_call *call, struct buf *scratch,
+                          struct buf *out);
 MUST_CHECK bool redis_cmd_incarnation(const struct redis_names *names, const char *word,
                                       struct buf *out);
 MUST_CHECK bool redis_cmd_ping(const struct redis_names *names,
@@ -42,7 +44,9 @@ enum redis_said {
     SAID_ELSEWHERE,  /* not this server, not now: loading, a replica, not allowed in */
     SAID_NONSENSE    /* an error of another kind, or not an answer to this */
 };
-enum redis_said redis_reply(struct store_call *call, const struct redisReply *reply);
+/* *ret_until_us: by Redis' clock, of a claim that is granted; else 0. */
+enum redis_said redis_reply(struct store_call *call, const struct redisReply *reply,
+                            uint64_t *ret_until_us);
 /* The kind of an error reply. */
 enum redis_said redis_error_kind(const struct redisReply *reply);
 

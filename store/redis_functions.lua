@@ -4,6 +4,9 @@ local DAY_MS = 86400000
 local OPEN_MS = '2592000000'
 local ABSENT, FLIGHT, DONE, NOT_DONE, UNSENT, DOUBT = '-', '1', '2', '3', '4', '6'
 local REPEATS = '001' -- the status of a leg that was claimed out of doubt
+local NONE_OPEN, NEVER = '0000000000', '0000000000000000'
+local ZERO, ONE, TWO, DASH = 48, 49, 50, 45 -- bytes
+local BYTE_FLIGHT, BYTE_NOT_DONE, BYTE_DOUBT = 49, 51, 54
 
 local function clock()
   local t = redis.call('TIME')
@@ -29,16 +32,14 @@ local function own_write(key, now, side, gen, open, lease, stick)
              ('%s %016d %010d %016d %016d'):format(side, gen, open, lease, stick))
 end
 
--- The same for the hot path: gen and lease are texts; kept `least` ms, longer where stickiness asks.
+local function longer(least, asks)
+  return asks > least + 0 and ('%d'):format(asks) or least
+end
+
+-- The same where gen and lease are texts; kept `least` ms, longer where stickiness asks.
 local function own_put(key, side, gen, open, lease, stick, now, least)
-  local count, stick_text = ' 0000000001 ', ' 0000000000000000'
-  if open ~= 1 then count = (' %010d '):format(open) end
-  if stick > 0 then
-    stick_text = (' %016d'):format(stick)
-    local asks = (stick - now) / 1000 + DAY_MS
-    if asks > least + 0 then least = ('%d'):format(asks) end
-  end
-  redis.call('PSETEX', key, least, side .. ' ' .. gen .. count .. lease .. stick_text)
+  if stick > 0 then least = longer(least, (stick - now) / 1000 + DAY_MS) end
+  redis.call('PSETEX', key, least, ('%s %s %010d %s %016d'):format(side, gen, open, lease, stick))
 end
 
 -- event: "1 <at> <pin> <leg> <leg> <tail>"; a leg: "<state><role><holding><from> <token> <attempt> <fence>
@@ -78,13 +79,13 @@ end
 local function granted(word, side, legs)
   local leg, other = legs[side], legs[side == '0' and '1' or '0']
   local shadow = other ~= ABSENT and role(other) == '1' and token(other) == token(leg)
-  return word .. ' ' .. side .. ' ' .. leg:sub(4, 4) .. (shadow and ' 1 ' or ' 0 ') .. leg:sub(39, 60)
+  return word .. ' ' .. side .. ' ' .. leg:sub(4, 4) .. (shadow and ' 1 ' or ' 0 ') .. leg:sub(39, 77)
 end
 
 local SIDES = {'0', '1'}
 
 -- What the legs say by themselves; nil: the claim goes on.
-local function legs_answer(key, rec, legs, tail, now, side, mine, flags)
+local function legs_answer(key, rec, legs, tail, now, side, mine, what)
   for _, s in ipairs(SIDES) do
     if owner(legs[s], FLIGHT) and token(legs[s]) == mine then return granted('M', s, legs) end
   end
@@ -99,7 +100,7 @@ local function legs_answer(key, rec, legs, tail, now, side, mine, flags)
   end
   for _, s in ipairs(SIDES) do
     local leg = legs[s]
-    local again = s == side and flags:sub(4 + s, 4 + s) == '1'
+    local again = s == side and what:sub(4 + s, 4 + s) == '1'
     if (owner(leg, DOUBT) or owner(leg, FLIGHT)) and not again then
       if state(leg) == FLIGHT then
         legs[s] = DOUBT .. leg:sub(2)
@@ -120,33 +121,15 @@ local function next_attempt(leg)
   return ('%05d'):format(math.min(leg:sub(39, 43) + 1, 99999))
 end
 
--- KEYS event, entity, incarnation. ARGV incarnation, want absolute shadow idempotent(2) disk as digits, token,
--- lease in us, tail of the record, least time the entity is kept in ms.
--- A new event takes the hot path: no tables, and numbers that are only copied stay texts.
-local function claim(keys, args)
-  local t = redis.call('TIME')
-  local now = t[1] * 1000000 + t[2]
-  local got = redis.call('MGET', keys[1], keys[2], keys[3])
-  local rec, own, have = got[1], got[2], got[3]
-  if have ~= args[1] then return 'F' end
-  if have:sub(34, 49) + 0 > now then return 'H ' .. left(have:sub(34, 49) + 0, now) end
-  local flags, mine, tail = args[2], args[3], args[5]
-  local side, from, open, lease, stick = flags:sub(1, 1), '0', 0, 0, 0
-  if own and #own ~= 63 then own = nil end
+-- A claim of an event that is known, or of an entity that has attempts open.
+local function claim_known(keys, what, rec, own, now, side, from, least)
+  local open, lease, stick = 0, 0, 0
   if own then open, lease, stick = own:sub(20, 29) + 0, own:sub(31, 46) + 0, own:sub(48, 63) + 0 end
-  if flags:sub(2, 2) == '0' then
-    if rec then
-      side, from = rec:sub(20, 20), '1'
-    elseif own and (open > 0 or stick > now) then
-      side, from = own:sub(1, 1), '2'
-    end
-  end
-  if flags:sub(6, 6) == '1' then from = from + 3 end
-  local legs
+  local mine, span, tail, legs = what:sub(7, 38), what:sub(39, 54), what:sub(55)
   if rec then
     local old_tail
     legs, old_tail = ev_legs(rec)
-    local said = legs_answer(keys[1], rec, legs, old_tail, now, side, mine, flags)
+    local said = legs_answer(keys[1], rec, legs, old_tail, now, side, mine, what)
     if said then return said end
     -- An attempt in doubt that is tried again is over: what it holds of the entity goes first.
     local leg = legs[side]
@@ -155,20 +138,20 @@ local function claim(keys, args)
       open = open - 1
     end
   end
-  local lease_text = ('%016d'):format(now + args[4])
+  local lease_text = ('%016d'):format(now + span)
   local gen
   if open > 0 and lease > now then
     if own:sub(1, 1) ~= side then return 'B ' .. own:sub(1, 1) .. ' ' .. left(lease, now) end
     gen = own:sub(3, 18)
-    local later = lease > now + args[4] and own:sub(31, 46) or lease_text
-    own_put(keys[2], side, gen, open + 1, later, stick, now, args[6])
+    local later = lease > now + span and own:sub(31, 46) or lease_text
+    own_put(keys[2], side, gen, open + 1, later, stick, now, least)
   else
     if own and own:sub(1, 1) ~= side then stick = 0 end
     gen = ('%016d'):format(own and math.max(now, own:sub(3, 18) + 1) or now)
-    own_put(keys[2], side, gen, 1, lease_text, stick, now, args[6])
+    own_put(keys[2], side, gen, 1, lease_text, stick, now, least)
   end
   local leg = gen .. ' ' .. lease_text .. ' 000'
-  local asked, shadow, head = flags:sub(3, 3) == '1', ABSENT
+  local asked, shadow, head = what:sub(3, 3) == '1', ABSENT
   if rec then
     local other = legs[side == '0' and '1' or '0']
     head, asked, shadow = rec:sub(1, 19), asked and other == ABSENT, other
@@ -182,7 +165,60 @@ local function claim(keys, args)
   leg = '101' .. from .. ' ' .. leg
   local both = side == '0' and leg .. ' ' .. shadow or shadow .. ' ' .. leg
   redis.call('PSETEX', keys[1], OPEN_MS, head .. side .. ' ' .. both .. ' ' .. tail)
-  return 'G ' .. side .. ' ' .. from .. (asked and ' 1 ' or ' 0 ') .. leg:sub(39, 60)
+  return 'G ' .. side .. ' ' .. from .. (asked and ' 1 ' or ' 0 ') .. leg:sub(39, 77)
+end
+
+-- What the last incarnation that was seen says: it is read from its text once.
+local seen, held_till
+
+-- KEYS event, entity, incarnation. ARGV incarnation; want absolute shadow idempotent(2) disk as digits, token,
+-- lease in 16 digits of us, tail of the record, in one text; least time the entity is kept in ms.
+-- Nearly all events are new and their entity has nothing open: for them there are no tables, each text is built
+-- in one go, and numbers that are only copied stay texts.
+local function claim(keys, args)
+  local t = redis.call('TIME')
+  local now = t[1] * 1000000 + t[2]
+  local got = redis.call('MGET', keys[1], keys[2], keys[3])
+  local rec, own, have = got[1], got[2], got[3]
+  if have ~= args[1] then return 'F' end
+  if have ~= seen then seen, held_till = have, have:sub(34, 49) + 0 end
+  if held_till > now then return 'H ' .. left(held_till, now) end
+  local what, least = args[2], args[3]
+  local want, absolute, shadow, _, _, disk = what:byte(1, 6)
+  local side, from, open, stick, stick_text = want == ZERO and '0' or '1', '0', false, 0, NEVER
+  if own and #own ~= 63 then own = nil end
+  if own then
+    open, stick_text = own:sub(20, 29) ~= NONE_OPEN, own:sub(48, 63)
+    if stick_text ~= NEVER then stick = stick_text + 0 end
+  end
+  if absolute == ZERO then
+    if rec then
+      side, from = rec:sub(20, 20), '1'
+    elseif own and (open or stick > now) then
+      side, from = own:sub(1, 1), '2'
+    end
+  end
+  if disk ~= ZERO then from = ('%d'):format(from + 3) end
+  if rec or open then return claim_known(keys, what, rec, own, now, side, from, least) end
+  local at = ('%016d'):format(now)
+  local gen, lease = at, ('%016d'):format(now + what:sub(39, 54))
+  if own then
+    if own:sub(1, 1) ~= side then stick, stick_text = 0, NEVER end
+    local last = own:sub(3, 18) + 0
+    if last >= now then gen = ('%016d'):format(last + 1) end
+  end
+  if stick > now then least = longer(least, (stick - now) / 1000 + DAY_MS) end
+  redis.call('PSETEX', keys[2], least, side .. ' ' .. gen .. ' 0000000001 ' .. lease .. ' ' .. stick_text)
+  local leg = what:sub(7, 38) .. ' 00001 ' .. gen .. ' ' .. lease .. ' 000 '
+  local other, asked = '- ', ' 0 00001 '
+  if shadow ~= ZERO then other, asked = '1100 ' .. leg, ' 1 00001 ' end
+  if side == '0' then
+    leg = ' 0 101' .. from .. ' ' .. leg .. other
+  else
+    leg = ' 1 ' .. other .. '101' .. from .. ' ' .. leg
+  end
+  redis.call('PSETEX', keys[1], OPEN_MS, '1 ' .. at .. leg .. what:sub(55))
+  return 'G ' .. side .. ' ' .. from .. asked .. gen .. ' ' .. lease
 end
 
 -- KEYS event, entity, incarnation. ARGV incarnation, side disk as digits, token, lease in us.
@@ -212,22 +248,30 @@ local function renew(keys, args)
   return 'K'
 end
 
--- KEYS event, entity. ARGV side role state as digits, token, fence, attempt, status in three digits, sticky in
--- us, remember in ms, tail for a record that is gone, least time the entity is kept in ms.
+-- When an entity's stickiness that begins now ends: the text of finish says not at all (0), until then (1), or
+-- how long (2).
+local function sticks_till(what)
+  local kind = what:byte(4)
+  if kind == ONE then return what:sub(40, 55) end
+  if kind == TWO then return ('%016d'):format(clock() + what:sub(40, 55)) end
+  return NEVER
+end
+
+-- A leg that is not there, or all of the record.
 local function finish_anew(keys, args, rec, own_text)
-  local now, own = clock(), own_read(own_text)
-  local side, r, s = args[1]:sub(1, 1), args[1]:sub(2, 2), args[1]:sub(3, 3)
+  local now, own, what = clock(), own_read(own_text), args[1]
+  local side, r, s = what:sub(1, 1), what:sub(2, 2), what:sub(3, 3)
   if s == UNSENT then return 'K' end
-  local head, legs, tail = ('1 %016d %s '):format(now, side), {['0'] = ABSENT, ['1'] = ABSENT}, args[8]
+  local head, legs, tail = ('1 %016d %s '):format(now, side), {['0'] = ABSENT, ['1'] = ABSENT}, what:sub(86)
   if rec then
     head = rec:sub(1, 21)
     legs, tail = ev_legs(rec)
   end
-  local gen = args[3] + 0
-  legs[side] = leg_text(s, r, '0', '0', args[2], args[4] + 0, gen, now, args[5])
-  ev_write(keys[1], head, legs, tail, args[7])
+  local gen = what:sub(56, 75) + 0
+  legs[side] = leg_text(s, r, '0', '0', what:sub(5, 36), what:sub(76, 85) + 0, gen, now, what:sub(37, 39))
+  ev_write(keys[1], head, legs, tail, args[2])
   if r == '0' and not (own and own.gen > gen) then
-    local stick = args[6] == '0' and 0 or now + args[6]
+    local stick = sticks_till(what) + 0
     if own and own.gen == gen then
       own_write(keys[2], now, own.side, gen, own.open, own.lease, stick)
     else
@@ -237,46 +281,54 @@ local function finish_anew(keys, args, rec, own_text)
   return 'K'
 end
 
+-- Lowers `open` and moves the stickiness; `keep` is empty where the key is known to be kept long enough.
+local function finish_entity(key, own, what, unsent, held, keep)
+  local count = own:sub(20, 29)
+  if held then count = count == '0000000001' and NONE_OPEN or ('%010d'):format(math.max(count - 1, 0)) end
+  local rest = count .. own:sub(30, 47) .. (unsent and own:sub(48, 63) or sticks_till(what))
+  if keep == '' then
+    redis.call('SETRANGE', key, '19', rest)
+  else
+    redis.call('PSETEX', key, keep, own:sub(1, 19) .. rest)
+  end
+end
+
+-- KEYS event, entity. ARGV side role state stickiness as digits, token, status in 3 digits, stickiness in 16 digits
+-- of us, and for a leg that is not there fence in 20, attempt in 10 and tail, in one text; remember in ms; least
+-- time the entity is kept in ms, or empty.
 local function finish(keys, args)
   local got = redis.call('MGET', keys[1], keys[2])
   local rec, own, what = got[1], got[2], args[1]
-  local side, s = what:sub(1, 1), what:sub(3, 3)
   if not rec then return finish_anew(keys, args, rec, own) end
   if rec:sub(1, 2) ~= '1 ' then return 'S' end
-  local second = rec:sub(22, 22) == ABSENT and 24 or 104
-  local at, other = 22, second
-  if side == '1' then at, other = second, 22 end
+  local wanted, its_role = what:byte(1, 2)
+  local at, other, token_text = 22, rec:byte(22) == DASH and 24 or 104, what:sub(5, 36)
+  if wanted ~= ZERO then at, other = other, at end
+  local same = rec:sub(at + 5, at + 36) == token_text
   -- A caller whose claim got no answer does not know the side: its token does.
-  if rec:sub(other + 5, other + 36) == args[2] and rec:sub(other + 1, other + 1) == what:sub(2, 2) then
-    at, other = other, at
+  if not (same and rec:byte(at + 1) == its_role) and rec:byte(other + 1) == its_role and
+     rec:sub(other + 5, other + 36) == token_text then
+    at, other, same = other, at, true
   end
-  local had, was, holding = rec:sub(at, at), rec:sub(at + 1, at + 1), rec:sub(at + 2, at + 2)
-  if had == ABSENT then return finish_anew(keys, args, rec, own) end
-  if rec:sub(at + 5, at + 36) ~= args[2] then return 'S' end
+  local had, was, holding = rec:byte(at, at + 2)
+  if had == DASH then return finish_anew(keys, args, rec, own) end
+  if not same then return 'S' end
+  local s, status = what:sub(3, 3), what:sub(37, 39)
   -- Holding is 2 where the operator ended it: not done by word, done by its own late word.
-  if had ~= FLIGHT and had ~= DOUBT and not (holding == '2' and had == NOT_DONE and s == DONE) then return 'K' end
-  local beside = rec:sub(other, other)
-  local open = (s == DOUBT and was == '0') or beside == FLIGHT or
-               (beside == DOUBT and rec:sub(other + 1, other + 1) == '0')
-  local state_now, status = s, args[5]
+  local settled = holding == TWO and had == BYTE_NOT_DONE and s == DONE
+  if had ~= BYTE_FLIGHT and had ~= BYTE_DOUBT and not settled then return 'K' end
+  local unsent, beside, its = s == UNSENT, rec:byte(other, other + 1)
+  local open = (s == DOUBT and was == ZERO) or beside == BYTE_FLIGHT or (beside == BYTE_DOUBT and its == ZERO)
   -- What was claimed out of doubt stays in doubt until it is done: the first attempt may have worked.
-  if s ~= DONE and had ~= NOT_DONE and rec:sub(at + 78, at + 80) == REPEATS then
-    state_now, status = DOUBT, REPEATS
-    open = open or was == '0'
+  if s ~= DONE and rec:sub(at + 78, at + 80) == REPEATS then
+    s, status = DOUBT, REPEATS
+    open = open or was == ZERO
   end
-  local leg = state_now .. was .. '0' .. rec:sub(at + 3, at + 77) .. status
-  redis.call('PSETEX', keys[1], open and OPEN_MS or args[7], rec:sub(1, at - 1) .. leg .. rec:sub(at + 81))
-  if was == '0' and own and own:sub(3, 18) == rec:sub(at + 44, at + 59) then
-    local count = own:sub(20, 29)
-    if holding == '1' then
-      count = count == '0000000001' and '0000000000' or ('%010d'):format(math.max(count - 1, 0))
-    end
-    local stick = s == UNSENT and own:sub(48, 63) or '0000000000000000'
-    if args[6] ~= '0' and s ~= UNSENT then
-      local t = redis.call('TIME')
-      stick = ('%016d'):format(t[1] * 1000000 + t[2] + args[6])
-    end
-    redis.call('PSETEX', keys[2], args[9], own:sub(1, 19) .. count .. own:sub(30, 47) .. stick)
+  redis.call('PSETEX', keys[1], open and OPEN_MS or args[2],
+             rec:sub(1, at - 1) .. s .. (was == ZERO and '00' or '10') .. rec:sub(at + 3, at + 77) .. status ..
+             rec:sub(at + 81))
+  if was == ZERO and own and #own == 63 and own:sub(3, 18) == rec:sub(at + 44, at + 59) then
+    finish_entity(keys[2], own, what, unsent, holding == ONE, args[3])
   end
   return 'K'
 end

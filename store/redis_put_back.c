@@ -83,7 +83,7 @@ static void put_back_more(struct redis_client *c) {
     while (c->put_back_next && c->put_back_flying < REDIS_PUT_BACK_MAX) {
         struct known_copy *copy = c->put_back_next;
         copy->call.call.kind = CALL_ASSERT;
-        if (!redis_cmd(&c->shared->names, c->incarnation, &copy->call.call, &c->scratch,
+        if (!redis_cmd(&c->shared->names, c->incarnation, 0, &copy->call.call, &c->scratch,
                        &c->link.out)) {
             redis_client_lose(c, "no memory");
             return;

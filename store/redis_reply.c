@@ -69,9 +69,10 @@ static enum redis_said set(struct store_call *call, enum store_result result) {
     return SAID_ANSWER;
 }
 
-/* "G|M <side> <from> <shadow> <attempt> <fence>" · "D <side> <status>" · "I <side> <ms> <disk>" ·
- * "B <side> <ms>" · "U <side>" · "H <ms>" · "F" */
-static enum redis_said claim(struct store_claim *c, const struct answer *a) {
+/* "G|M <side> <from> <shadow> <attempt> <fence> <until>" · "D <side> <status>" · "I <side> <ms>
+ * <disk>" · "B <side> <ms>" · "U <side>" · "H <ms>" · "F" */
+static enum redis_said claim(struct store_claim *c, const struct answer *a,
+                             uint64_t *ret_until_us) {
     const uint64_t *n = a->numbers;
     bool sided = a->count > 0 && n[0] < SIDES;
     if (a->letter == 'F')
@@ -84,12 +85,13 @@ static enum redis_said claim(struct store_claim *c, const struct answer *a) {
         return SAID_NONSENSE;
     c->ret_side = (enum side)n[0];
     c->ret_ms_left = 0;
-    if ((a->letter == 'G' || a->letter == 'M') && a->count == 5) {
+    if ((a->letter == 'G' || a->letter == 'M') && a->count == 6) {
         c->ret_pinned = n[1] % FROMS == FROM_PIN;
         c->ret_owned = n[1] % FROMS == FROM_OWNER;
         c->ret_shadow = n[2];
         c->ret_attempt = (uint32_t)n[3];
         c->ret_fence = n[4];
+        *ret_until_us = a->letter == 'G' ? n[5] : 0;
         return set(&c->call, a->letter == 'G' ? STORE_GRANTED : STORE_MINE);
     }
     if (a->letter == 'D' && a->count == 2) {
@@ -217,14 +219,16 @@ static enum redis_said audit(struct store_audit *c, const struct redisReply *rep
     return set(&c->call, STORE_OK);
 }
 
-enum redis_said redis_reply(struct store_call *call, const struct redisReply *reply) {
+enum redis_said redis_reply(struct store_call *call, const struct redisReply *reply,
+                            uint64_t *ret_until_us) {
     struct answer a;
     void *c = call;
+    *ret_until_us = 0;
     if (reply->type == REDIS_REPLY_ERROR)
         return redis_error_kind(reply);
     switch ((enum call_kind)call->kind) {
     case CALL_CLAIM:
-        return read_answer(reply, &a) ? claim(c, &a) : SAID_NONSENSE;
+        return read_answer(reply, &a) ? claim(c, &a, ret_until_us) : SAID_NONSENSE;
     case CALL_RENEW:
     case CALL_FINISH:
     case CALL_RELEASE:

@@ -59,12 +59,15 @@ static void finish_anew(struct records *r, uint64_t now_us, const struct store_f
     r->entity_changed = true;
 }
 
+static bool is_leg_of(const struct leg_record *leg, const struct store_finish *c) {
+    return leg->state != LEG_ABSENT && leg->role == c->role && same_token(leg, c->token.text);
+}
+
 /* A caller whose claim got no answer does not know the side: its token does. */
 static struct leg_record *finish_leg(struct records *r, const struct store_finish *c) {
+    struct leg_record *leg = &r->event.legs[c->side];
     struct leg_record *other = &r->event.legs[side_other(c->side)];
-    bool is_other = r->has_event && other->state != LEG_ABSENT && other->role == c->role &&
-                    same_token(other, c->token.text);
-    return is_other ? other : &r->event.legs[c->side];
+    return r->has_event && !is_leg_of(leg, c) && is_leg_of(other, c) ? other : leg;
 }
 
 void rules_finish(struct records *r, uint64_t now_us, struct store_finish *call) {

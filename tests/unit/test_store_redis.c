@@ -184,6 +184,51 @@ static void a_redis_that_comes_late_is_found(void **state) {
     kit_remove(&late);
 }
 
+static long long ms_kept(const char *key) {
+    redisReply *reply = kit_redis_reply(&kit, "PTTL %s", key);
+    long long ms = reply->integer;
+    freeReplyObject(reply);
+    return ms;
+}
+
+static void finish_sticky(const struct store_claim *c, uint64_t sticky_ms) {
+    struct store_finish f = {.source = c->source,
+                             .id = c->id,
+                             .entity = c->entity,
+                             .side = c->ret_side,
+                             .token = c->token,
+                             .fence = c->ret_fence,
+                             .attempt = c->ret_attempt,
+                             .outcome = OUTCOME_DONE,
+                             .sticky_ms = sticky_ms};
+    KIT_CALL(&kit, store_finish, &f);
+    assert_int_equal(f.call.result, STORE_OK);
+}
+
+/* Redis' clock is known from a claim's answer, or not (a connection that never claimed). */
+static void stickiness_is_kept_to_its_end(void **state) {
+    (void)state;
+    const uint64_t day_ms = 86400000, spans_ms[] = {60000, 2 * day_ms};
+    for (int known = 0; known < 2; known++) {
+        for (size_t i = 0; i < ARRAY_LEN(spans_ms); i++) {
+            char id[32], key[64];
+            snprintf(id, sizeof id, "sticky-%d-%zu", known, i);
+            snprintf(key, sizeof key, "pointsman:own:github:%s", id);
+            struct store_claim c = claim(&kit, id, 0, STORE_GRANTED);
+            if (!known) {
+                store_client_free(kit.client);
+                kit.client = store_client_new(kit.store, kit.loop);
+            }
+            uint64_t now_us = clock_wall_us();
+            finish_sticky(&c, spans_ms[i]);
+            uint64_t till_us = look(&kit, id).ret_stick_wall_us;
+            assert_in_range(till_us, now_us + spans_ms[i] * 1000 - 5000000,
+                            now_us + spans_ms[i] * 1000 + 15000000);
+            assert_true(ms_kept(key) > (long long)(spans_ms[i] + day_ms / 2));
+        }
+    }
+}
+
 static unsigned answers, aways;
 
 static void count_answer(struct store_call *call) {
@@ -229,6 +274,7 @@ int main(void) {
         CASE(a_hanging_redis_costs_each_call_its_own_time_only),
         CASE(a_call_is_repeated_over_a_reconnection),
         cmocka_unit_test(a_redis_that_comes_late_is_found),
+        CASE(stickiness_is_kept_to_its_end),
         CASE(the_window_is_bounded_and_freeing_answers_all),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
