@@ -120,6 +120,26 @@ void answer_early(struct conn *c, enum answer answer, unsigned status, const cha
         delivery_drop(d);
 }
 
+void answer_unread(struct conn *c, struct slice event, const char *detail, bool close) {
+    const struct answer_row *row = &answers[ANSWER_OVERLOAD];
+    struct buf lines, body;
+    buf_init(&lines, LINES_MAX);
+    buf_init(&body, BODY_MAX);
+    if (!is_plain(event))
+        event = slice_of("-");
+    told(c->worker, NULL, ANSWER_OVERLOAD, row->status);
+    problem_body(&body, row, row->status, event, detail);
+    if (put_date(&lines) && buf_puts(&lines, "X-Pointsman-Event: ") &&
+        buf_append_slice(&lines, event) &&
+        buf_printf(&lines, "\r\nContent-Type: application/problem+json\r\nRetry-After: %u\r\n",
+                   row->retry_after_s))
+        conn_reply(c, row->status, buf_slice(&lines), buf_slice(&body), close);
+    else
+        conn_close(c, CONN_END_MEMORY);
+    buf_free(&lines);
+    buf_free(&body);
+}
+
 /* Takes the connection and answers with the body; the event may be gone afterwards unless held. */
 static void finish(struct delivery *d, enum answer answer, unsigned status, struct buf *body) {
     if (d->answered)

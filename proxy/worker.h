@@ -18,6 +18,7 @@
 #include <pointsman/store.h>
 
 #include "exchange.h"
+#include "gate.h"
 
 #define SCRATCH_LEN (128 * 1024) /* one read takes in at most this */
 
@@ -59,6 +60,7 @@ struct worker {
     struct pool pools[SIDES][ROLES];
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, conn) conns;
+    struct gate gate;                /* between conns and deliveries */
     LIST_HEAD(, delivery) under_way; /* detached ones too */
     bool listening;                  /* told to accept */
     bool draining;
