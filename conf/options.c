@@ -471,7 +471,7 @@ const struct option options[] = {
      .max = MINUTE,
      .def = "100ms",
      .help = "How long a request may be expected to wait for a worker that has had more than it "
-             "can do for five times as long; more is answered 503. A burst waits longer instead."},
+             "can do for three times as long; more is answered 503. Bursts wait instead."},
     {.path = "limits.headers",
      .type = OPTION_SIZE,
      FIELD(conf, limit_headers),

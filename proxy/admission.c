@@ -2,10 +2,10 @@
 #include "admission.h"
 
 /* A queue is a burst until it has stood for so many delays without a turn that left it empty. */
-#define BURST_DELAYS 5
+#define BURST_DELAYS 3
 /* Of which one turn gives at most so much: a process that was stopped, or one slow call, is no
  * overload. */
-#define BURST_TURNS 10
+#define BURST_TURNS 6
 #define FADE_US     200000
 /* Where the measure says less, a worker is taken to begin so many requests a millisecond: after a
  * pause, or on a machine that is busy with something else, the measure is not to be trusted. */

@@ -6,8 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ADMISSION_TAKES   64 /* requests begun in a turn of the loop; the others wait */
-#define ADMISSION_REFUSES 64 /* refused in a turn: what they cost is bounded by what is done */
+#define ADMISSION_TAKES 64 /* requests begun in a turn of the loop; the others wait */
+/* Refused in a turn. Up to about twice the capacity that is all of the excess; what comes beyond it
+ * waits too, so that no load makes the worker do nothing but refuse. */
+#define ADMISSION_REFUSES (2 * ADMISSION_TAKES)
 
 /* All 0: nothing has waited yet. */
 struct admission {
