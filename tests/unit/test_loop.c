@@ -410,6 +410,7 @@ int main(void) {
         IN_LOOP(a_task_runs_once_however_often_asked_for),
         IN_LOOP(a_cancelled_task_does_not_run_and_its_neighbours_do),
         IN_LOOP(tasks_queued_by_tasks_run_in_the_same_turn_but_not_for_ever),
+        IN_LOOP(a_task_of_the_next_turn_runs_once_a_turn_and_no_turn_waits_for_it),
         IN_LOOP(freeing_the_loop_runs_what_was_put_off),
         IN_LOOP(every_message_arrives_in_its_posters_order),
         IN_LOOP(a_stop_asked_for_before_the_run_counts),
