@@ -58,7 +58,8 @@ static struct slice date_line(void) {
     if (last.second != now) {
         struct tm tm;
         gmtime_r(&now, &tm);
-        last.len = strftime(last.text, sizeof last.text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+        last.len =
+            strftime(last.text, sizeof last.text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
         last.second = now;
     }
     return slice(last.text, last.len);

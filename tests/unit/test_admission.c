@@ -1,5 +1,5 @@
-/* Admission in simulated time: a worker that takes so long for each request, and senders that do not
- * wait for answers. */
+/* Admission in simulated time: a worker that takes so long for each request, and senders that do
+ * not wait for answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +34,7 @@ static unsigned arrive(struct world *w, unsigned count) {
     while (count-- > 0) {
         if (w->waiting == 0 && w->taken < ADMISSION_TAKES)
             w->taken++;
-        else if (refused < ADMISSION_REFUSES &&
-                 !admission_admits(&w->a, w->delay_us, w->waiting))
+        else if (refused < ADMISSION_REFUSES && !admission_admits(&w->a, w->delay_us, w->waiting))
             refused++;
         else
             w->waiting++;
@@ -135,7 +134,8 @@ static void twice_the_capacity_keeps_the_wait_at_the_delay_and_the_worker_busy(v
     run(&w, 10 * SECOND_US);
     double rate = (double)w.done / (double)(w.now_us - from_us);
     double wait_us = w.most_waiting / rate;
-    /* What refusals cost is the only loss: a fifth of an event each leaves (1 - 2/5) / (1 - 1/5). */
+    /* What refusals cost is the only loss: a fifth of an event each leaves (1 - 2/5) / (1 - 1/5).
+     */
     assert_true(rate > 0.74 * capacity(&w));
     assert_true(wait_us > 0.7 * DELAY_US && wait_us < 1.5 * DELAY_US);
     assert_true(w.refused > w.done && w.refused < 2 * w.done);

@@ -140,10 +140,11 @@ static void pipelined_requests_queue_behind_the_others(void **state) {
     static struct crowd all;
     start(&r, &plain);
     struct sender *s = rig_sender(&r);
-    char text[2048];
-    snprintf(text, sizeof text, "%s", rig_event("p1", 1));
-    strcat(text, rig_event("p2", 2));
-    sender_says(&r, s, text);
+    struct buf text;
+    buf_init(&text, 4096);
+    assert_true(buf_puts(&text, rig_event("p1", 1)) && buf_puts(&text, rig_event("p2", 2)));
+    sender_send(&r, s, buf_at(&text), buf_len(&text));
+    buf_free(&text);
     gather(&r, &all);
     rig_expect(&r, s, 200, "ok");
     rig_expect(&r, s, 200, "ok");
@@ -223,14 +224,15 @@ static void a_refused_body_that_stops_coming_ends_the_connection(void **state) {
 static void requests_behind_a_refused_one_are_answered_in_order(void **state) {
     (void)state;
     struct rig r;
-    char text[4096];
+    struct buf text;
     start(&r, &plain);
     struct sender *s = rig_sender(&r);
     is_too_much(&r);
-    snprintf(text, sizeof text, "%s", rig_event("one", 1));
-    strcat(text, rig_event("two", 2));
-    strcat(text, rig_event("three", 3));
-    sender_says(&r, s, text);
+    buf_init(&text, 4096);
+    assert_true(buf_puts(&text, rig_event("one", 1)) && buf_puts(&text, rig_event("two", 2)) &&
+                buf_puts(&text, rig_event("three", 3)));
+    sender_send(&r, s, buf_at(&text), buf_len(&text));
+    buf_free(&text);
     rig_expect(&r, s, 503, "overload");
     rig_expect(&r, s, 200, "ok");
     rig_expect(&r, s, 200, "ok");
