@@ -25,9 +25,7 @@
 #define PIPELINE_MAX   (64 * 1024) /* bytes behind the request in work that are taken in */
 #define TARGET_MAX     (8 * 1024)
 #define READS_PER_TURN 4
-#define UNREAD_MAX                                                                                 \
-    (256 * 1024) /* a longer rest of a refused request costs more than a new connection */
-#define DIRECT_MIN (32 * 1024) /* from this much left on a body is read to where it stays */
+#define DIRECT_MIN     (32 * 1024) /* from this much left on a body is read to where it stays */
 
 static uint64_t time_out_of(const struct conn *c, enum conn_state state) {
     static const uint64_t usual[] = {
@@ -109,19 +107,6 @@ static size_t in_max(const struct worker *w) {
     return w->rules->conf->limit_headers + PIPELINE_MAX + SCRATCH_LEN;
 }
 
-/* There is more to do than can be done. The answer goes out at once; what is left of the request is
- * thrown away as it comes, since a new connection would cost more than that. */
-static void refuse_event(struct conn *c, const struct http_head *head) {
-    bool close = c->surplus || head->expect_continue || head->framing == HTTP_CHUNKED ||
-                 c->left > UNREAD_MAX;
-    c->refuse = false;
-    c->unread = !close && c->left > 0;
-    answer_unread(c, http_header(head, "x-github-delivery"),
-                  c->surplus ? "limits.connections is reached"
-                             : "requests come in faster than they can be worked on",
-                  close);
-}
-
 /* Bytes used of the head; 0: it is not complete or was refused. */
 static size_t take_head(struct conn *c, const char *data, size_t len) {
     const struct conf *conf = c->worker->rules->conf;
@@ -154,7 +139,7 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     c->left = head.framing == HTTP_LENGTH ? head.length : 0;
     http_chunks_init(&c->chunks);
     if (c->refuse) {
-        refuse_event(c, &head);
+        gate_refuse(c, &head);
         return head.size;
     }
     struct delivery *d = delivery_new(c, &head);
@@ -283,22 +268,6 @@ static void consume_waiting(struct conn *c) {
     }
 }
 
-/* Whether the next request may come in now. */
-static bool is_let_in(struct conn *c) {
-    switch (gate_ask(&c->worker->gate, c)) {
-    case GATE_TAKE:
-        return true;
-    case GATE_WAIT:
-        c->waited = true;
-        c->started_us = loop_now_us(c->worker->loop);
-        return false;
-    case GATE_REFUSE:
-        c->refuse = true;
-        return true;
-    }
-    return false;
-}
-
 static void go_on(struct conn *c) {
     if (buf_len(&c->in))
         consume_waiting(c);
@@ -310,7 +279,7 @@ static void go_on(struct conn *c) {
 
 static void resume(void *arg) {
     struct conn *c = arg;
-    if (c->state == CONN_HEAD && buf_len(&c->in) && !is_let_in(c))
+    if (c->state == CONN_HEAD && buf_len(&c->in) && !gate_lets_in(&c->worker->gate, c))
         (void)conn_watch(c);
     else
         go_on(c);
@@ -408,7 +377,7 @@ static void ready(void *arg, int what) {
     if (!(what & WATCH_READ) || c->state == CONN_CLOSED || c->resume.queued)
         return;
     bool begins = c->state == CONN_HEAD && c->seen == 0 && !c->refuse;
-    if (!begins || is_let_in(c))
+    if (!begins || gate_lets_in(&c->worker->gate, c))
         read_some(c);
     else
         (void)conn_watch(c);

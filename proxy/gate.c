@@ -5,11 +5,13 @@
 #include <pointsman/log.h>
 
 #include "conn.h"
+#include "delivery.h"
 #include "shared.h"
 #include "table.h"
 #include "worker.h"
 
-#define CALM_US 1000000 /* without a refusal: it is over */
+#define CALM_US    1000000 /* without a refusal: it is over */
+#define UNREAD_MAX (256 * 1024)
 
 static uint64_t delay_us(const struct gate *g) {
     return (uint64_t)g->worker->rules->conf->limit_queue_delay_ms * 1000;
@@ -59,7 +61,8 @@ static void count_waiting(struct gate *g, int by) {
 }
 
 static void enqueue(struct gate *g, struct conn *c) {
-    c->waits = true;
+    c->waits = c->waited = true;
+    c->started_us = loop_now_us(g->worker->loop);
     TAILQ_INSERT_TAIL(&g->queue, c, waiting);
     count_waiting(g, 1);
     task_next_turn(g->worker->loop, &g->let_in);
@@ -106,20 +109,34 @@ void gate_clear(struct gate *g) {
         task_cancel(g->worker->loop, &g->let_in);
 }
 
-enum gate_verdict gate_ask(struct gate *g, struct conn *c) {
+bool gate_lets_in(struct gate *g, struct conn *c) {
     begin_turn(g);
     if (g->waiting == 0 && g->taken < ADMISSION_TAKES) {
         g->taken++;
-        return GATE_TAKE;
+        return true;
     }
     if (g->refused < ADMISSION_REFUSES &&
         !admission_admits(&g->admission, delay_us(g), g->waiting)) {
         g->refused++;
         count_refused(g);
-        return GATE_REFUSE;
+        c->refuse = true;
+        return true;
     }
     enqueue(g, c);
-    return GATE_WAIT;
+    return false;
+}
+
+/* The answer goes out at once. What is left of the request is thrown away as it comes, where that
+ * costs less than a new connection. */
+void gate_refuse(struct conn *c, const struct http_head *head) {
+    bool close = c->surplus || head->expect_continue || head->framing == HTTP_CHUNKED ||
+                 c->left > UNREAD_MAX;
+    c->refuse = false;
+    c->unread = !close && c->left > 0;
+    answer_unread(c, http_header(head, "x-github-delivery"),
+                  c->surplus ? "limits.connections is reached"
+                             : "requests come in faster than they can be worked on",
+                  close);
 }
 
 void gate_leave(struct gate *g, struct conn *c) {

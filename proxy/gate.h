@@ -12,9 +12,8 @@
 #include "admission.h"
 
 struct conn;
+struct http_head;
 struct worker;
-
-enum gate_verdict { GATE_TAKE = 0, GATE_WAIT, GATE_REFUSE };
 
 struct gate {
     struct worker *worker;
@@ -32,9 +31,11 @@ struct gate {
 void gate_init(struct gate *g, struct worker *w);
 /* Its connections are closed, its loop has ended. */
 void gate_clear(struct gate *g);
-/* A connection between two requests has something to read. GATE_WAIT: it is in the queue; it reads
- * nothing until conn_let_in. */
-enum gate_verdict gate_ask(struct gate *g, struct conn *c);
+/* A connection between two requests has something to read. False: it waits in the queue and reads
+ * nothing until conn_let_in. True may also mean that the request is to be refused (c->refuse). */
+bool gate_lets_in(struct gate *g, struct conn *c);
+/* Answers the request that was let in for it. The rest of it may be left to be thrown away. */
+void gate_refuse(struct conn *c, const struct http_head *head);
 /* A waiting connection is closed. */
 void gate_leave(struct gate *g, struct conn *c);
 /* Senders' requests wait here: what can wait elsewhere should. */
