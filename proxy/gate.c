@@ -118,10 +118,11 @@ bool gate_lets_in(struct gate *g, struct conn *c) {
     if (g->refused < ADMISSION_REFUSES &&
         !admission_admits(&g->admission, delay_us(g), g->waiting)) {
         g->refused++;
-        count_refused(g);
         c->refuse = true;
         return true;
     }
+    if (buf_len(&c->in) == 0 && io_has_ended(&c->io)) /* it is no request that would have to wait */
+        return true;
     enqueue(g, c);
     return false;
 }
@@ -131,6 +132,8 @@ bool gate_lets_in(struct gate *g, struct conn *c) {
 void gate_refuse(struct conn *c, const struct http_head *head) {
     bool close = c->surplus || head->expect_continue || head->framing == HTTP_CHUNKED ||
                  c->left > UNREAD_MAX;
+    if (!c->surplus)
+        count_refused(&c->worker->gate);
     c->refuse = false;
     c->unread = !close && c->left > 0;
     answer_unread(c, http_header(head, "x-github-delivery"),

@@ -9,13 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "conn.h"
 #include "shared.h"
 #include "sockets.h"
 #include "worker.h"
 
-#define BACKLOG          4096 /* the kernel lowers it to net.core.somaxconn */
-#define ACCEPTS_PER_TURN 64
+#define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+/* A quarter more than a worker begins requests, so that some of an excess of new connections is
+ * told so and the rest waits in the kernel's queue: to accept, refuse and close one costs much more
+ * than to refuse on a kept connection. */
+#define ACCEPTS_PER_TURN (ADMISSION_TAKES * 5 / 4)
 #define SURPLUS_PART     16
 #define PAUSE_US         50000 /* after the process ran out of descriptors */
 

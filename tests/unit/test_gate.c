@@ -112,6 +112,7 @@ static void what_is_more_than_a_queue_that_stands_can_take_is_refused(void **sta
     assert_int_equal(metric(&r, METRIC_SHED), refused);
     assert_int_equal(r.stubs[SIDE_LEGACY].requests, CROWD - refused);
     rig_advance(&r, RIG_SECOND_US + 20000);
+    rig_advance(&r, RIG_SECOND_US + 20000);
     assert_int_equal(metric(&r, METRIC_SHEDDING), 0);
     leave(&all);
     rig_stop(&r);
@@ -131,6 +132,20 @@ static void who_leaves_while_waiting_is_forgotten(void **state) {
     assert_int_equal(metric(&r, METRIC_WAITING), 0);
     assert_false(gate_is_busy(&r.worker->gate));
     leave(&all);
+    rig_stop(&r);
+}
+
+/* One that hangs up while others wait is closed at once: it asks for nothing. */
+static void who_hangs_up_does_not_queue(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    r.worker->gate.waiting = 1; /* as if somebody did, for ever */
+    assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
+    RIG_UNTIL(&r, s->eof);
+    assert_int_equal(r.worker->gate.waiting, 1);
+    r.worker->gate.waiting = 0;
     rig_stop(&r);
 }
 
@@ -277,6 +292,7 @@ int main(void) {
         cmocka_unit_test(a_crowd_waits_and_everybody_is_served),
         cmocka_unit_test(what_is_more_than_a_queue_that_stands_can_take_is_refused),
         cmocka_unit_test(who_leaves_while_waiting_is_forgotten),
+        cmocka_unit_test(who_hangs_up_does_not_queue),
         cmocka_unit_test(pipelined_requests_queue_behind_the_others),
         cmocka_unit_test(a_refusal_is_a_whole_answer_and_keeps_the_connection),
         cmocka_unit_test(a_refusal_says_when_to_come_back_and_which_event_it_is_about),
