@@ -113,6 +113,13 @@ static json_t *queue_view(struct proxy *proxy) {
     return json;
 }
 
+static json_t *load_view(struct proxy *proxy) {
+    struct load_state s;
+    proxy_load(proxy, &s);
+    return json_pack("{s:I, s:I, s:I}", "waiting", (json_int_t)s.waiting, "refused",
+                     (json_int_t)s.refused, "workers_refusing", (json_int_t)s.workers_refusing);
+}
+
 static json_t *control_view(const struct steering_state *s) {
     return json_pack("{s:b, s:o, s:b, s:b}", "invalid", (int)s->invalid, "problem",
                      s->invalid ? view_text(s->problem) : json_null(), "pending", (int)s->pending,
@@ -136,12 +143,13 @@ static json_t *status_view(struct status_ask *ask) {
                                  "started", view_time(proxy_started_wall_us(proxy)), "workers",
                                  (json_int_t)proxy_conf(proxy)->workers, "ready", (int)ready,
                                  "not_ready_because", ready ? json_null() : view_text(why.text));
-    return json_pack(
-        "{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mode", mode_names[steering.now.mode],
-        "rollout_percentage", view_percentage(steering.now.ppm), "epoch",
-        (json_int_t)steering.now.epoch, "store", store_view(proxy), "backends", backends,
-        "performance", performance_view(states), "queue", queue_view(proxy), "transitions",
-        transitions_view(ask), "control", control_view(&steering), "instance", instance);
+    return json_pack("{s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "mode",
+                     mode_names[steering.now.mode], "rollout_percentage",
+                     view_percentage(steering.now.ppm), "epoch", (json_int_t)steering.now.epoch,
+                     "store", store_view(proxy), "backends", backends, "performance",
+                     performance_view(states), "queue", queue_view(proxy), "load", load_view(proxy),
+                     "transitions", transitions_view(ask), "control", control_view(&steering),
+                     "instance", instance);
 }
 
 /* "python_system_health", by configured names. */

@@ -21,6 +21,11 @@
  * wheel's does not. */
 #define LOOP_NAP_US UINT64_C(1000000)
 
+struct task_list {
+    struct task *first;
+    struct task **last;
+};
+
 struct loop {
     struct event_base *base;
     bool running;
@@ -30,8 +35,8 @@ struct loop {
     struct wheel wheel;
     struct event *alarm;
     uint64_t alarm_us; /* what the alarm is set for; UINT64_MAX: not set */
-    struct task *tasks;
-    struct task **last_task;
+    struct task_list tasks;
+    struct task_list next_tasks; /* of the turn after this one */
     int wake_fd;
     struct event *wake;
     _Atomic(struct message *) inbox; /* newest first */
@@ -130,36 +135,62 @@ void task_init(struct task *t, void (*run)(void *arg), void *arg) {
     *t = (struct task){.run = run, .arg = arg};
 }
 
-void task_later(struct loop *loop, struct task *t) {
+static void clear(struct task_list *list) {
+    *list = (struct task_list){.last = &list->first};
+}
+
+static void put(struct task_list *list, struct task *t) {
     if (t->queued)
         return;
     t->queued = true;
     t->next = NULL;
-    *loop->last_task = t;
-    loop->last_task = &t->next;
+    *list->last = t;
+    list->last = &t->next;
 }
 
-static void take_out(struct loop *loop, struct task **at) {
+static void take_out(struct task_list *list, struct task **at) {
     struct task *t = *at;
     *at = t->next;
-    if (loop->last_task == &t->next)
-        loop->last_task = at;
+    if (list->last == &t->next)
+        list->last = at;
     t->queued = false;
+}
+
+static void drop(struct task_list *list, struct task *t) {
+    struct task **at = &list->first;
+    while (*at && *at != t)
+        at = &(*at)->next;
+    if (*at)
+        take_out(list, at);
+}
+
+void task_later(struct loop *loop, struct task *t) {
+    put(&loop->tasks, t);
+}
+
+void task_next_turn(struct loop *loop, struct task *t) {
+    put(&loop->next_tasks, t);
 }
 
 void task_cancel(struct loop *loop, struct task *t) {
     if (!t->queued)
         return;
-    struct task **at = &loop->tasks;
-    while (*at != t)
-        at = &(*at)->next;
-    take_out(loop, at);
+    drop(&loop->tasks, t);
+    drop(&loop->next_tasks, t);
+}
+
+static void begin_next_tasks(struct loop *loop) {
+    if (!loop->next_tasks.first)
+        return;
+    *loop->tasks.last = loop->next_tasks.first;
+    loop->tasks.last = loop->next_tasks.last;
+    clear(&loop->next_tasks);
 }
 
 static void run_tasks(struct loop *loop) {
-    for (int left = LOOP_TASKS; loop->tasks && left > 0; left--) {
-        struct task *t = loop->tasks;
-        take_out(loop, &loop->tasks);
+    for (int left = LOOP_TASKS; loop->tasks.first && left > 0; left--) {
+        struct task *t = loop->tasks.first;
+        take_out(&loop->tasks, &loop->tasks.first);
         t->run(t->arg);
     }
 }
@@ -262,7 +293,8 @@ struct loop *loop_new(void) {
         return NULL;
     wheel_init(&loop->wheel, clock_mono_us());
     loop->alarm_us = UINT64_MAX;
-    loop->last_task = &loop->tasks;
+    clear(&loop->tasks);
+    clear(&loop->next_tasks);
     if (open_loop(loop))
         return loop;
     loop_free(loop);
@@ -272,7 +304,8 @@ struct loop *loop_new(void) {
 void loop_free(struct loop *loop) {
     if (!loop)
         return;
-    while (loop->tasks)
+    begin_next_tasks(loop);
+    while (loop->tasks.first)
         run_tasks(loop);
     wheel_clear(&loop->wheel);
     if (loop->wake)
@@ -297,8 +330,9 @@ static void stop_if_asked(struct loop *loop) {
 
 static void turn(struct loop *loop) {
     set_alarm(loop);
+    begin_next_tasks(loop);
     loop->fresh = false;
-    event_base_loop(loop->base, EVLOOP_ONCE | (loop->tasks ? EVLOOP_NONBLOCK : 0));
+    event_base_loop(loop->base, EVLOOP_ONCE | (loop->tasks.first ? EVLOOP_NONBLOCK : 0));
     refresh(loop);
     if (loop->now_us >= wheel_next_us(&loop->wheel))
         wheel_run(&loop->wheel, loop->now_us);

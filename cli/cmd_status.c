@@ -85,6 +85,7 @@ static void show_warnings(const json_t *json) {
     const json_t *control = json_object_get(json, "control");
     const json_t *store = json_object_get(json, "store");
     const json_t *queue = json_object_get(json, "queue");
+    const json_t *load = json_object_get(json, "load");
     const json_t *instance = json_object_get(json, "instance");
     if (is(control, "invalid"))
         printf("! what is set names nothing, the last good pair is in force: %s\n",
@@ -97,6 +98,8 @@ static void show_warnings(const json_t *json) {
         printf("! the store is away: %s\n", api_text(store, "problem"));
     if (is(store, "local"))
         printf("! claims are by this instance alone (when_down: local)\n");
+    if (api_int(load, "workers_refusing"))
+        printf("! more requests come in than can be worked on: the excess is answered 503\n");
     if (!is(queue, "accepting"))
         printf("! the journal takes no new events: %s\n", api_text(queue, "problem"));
     else if (*api_text(queue, "problem"))

@@ -8,6 +8,7 @@
 
 #include <pointsman/clock.h>
 #include <pointsman/jsonw.h>
+#include <pointsman/text.h>
 
 #include "conn.h"
 #include "delivery.h"
@@ -46,13 +47,22 @@ static bool put_ours(struct buf *lines, const struct delivery *d) {
     return ok;
 }
 
-static bool put_date(struct buf *lines) { /* RFC 9110 §6.6.1 */
+/* RFC 9110 §6.6.1. This thread's own, until it asks again. */
+static struct slice date_line(void) {
+    static _Thread_local struct {
+        time_t second;
+        size_t len;
+        char text[48];
+    } last;
     time_t now = (time_t)(clock_wall_us() / 1000000);
-    struct tm tm;
-    char text[48];
-    gmtime_r(&now, &tm);
-    strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
-    return buf_puts(lines, text);
+    if (last.second != now) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        last.len =
+            strftime(last.text, sizeof last.text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+        last.second = now;
+    }
+    return slice(last.text, last.len);
 }
 
 static void told(struct worker *w, struct delivery *d, enum answer answer, unsigned status) {
@@ -71,7 +81,7 @@ static void send_ours(struct conn *c, struct delivery *d, enum answer answer, un
     struct buf lines;
     buf_init(&lines, LINES_MAX);
     const struct answer_row *row = &answers[answer];
-    bool ok = put_date(&lines) && put_ours(&lines, d) &&
+    bool ok = buf_append_slice(&lines, date_line()) && put_ours(&lines, d) &&
               buf_puts(&lines, row->title ? "Content-Type: application/problem+json\r\n"
                                           : "Content-Type: application/json\r\n");
     if (row->retry_after_s && status / 100 != 2)
@@ -118,6 +128,33 @@ void answer_early(struct conn *c, enum answer answer, unsigned status, const cha
     buf_free(&body);
     if (d)
         delivery_drop(d);
+}
+
+/* Of these there may be more than of all others together: no memory is asked for, and nothing in it
+ * needs to be escaped. */
+void answer_unread(struct conn *c, struct slice event, const char *detail, bool close) {
+    const struct answer_row *row = &answers[ANSWER_OVERLOAD];
+    char line_bytes[EVENT_ID_MAX + 192], body_bytes[256];
+    struct text lines, body;
+    text_begin(&lines, line_bytes, sizeof line_bytes);
+    text_put_slice(&lines, date_line());
+    text_put(&lines, "X-Pointsman-Event: ");
+    text_put_slice(&lines, is_plain(event) ? event : slice_of("-"));
+    text_put(&lines, "\r\nContent-Type: application/problem+json\r\nRetry-After: ");
+    text_put_u64(&lines, row->retry_after_s);
+    text_put(&lines, "\r\n");
+    text_begin(&body, body_bytes, sizeof body_bytes);
+    text_put(&body, "{\"type\":\"urn:pointsman:problem:");
+    text_put(&body, row->name);
+    text_put(&body, "\",\"title\":\"");
+    text_put(&body, row->title);
+    text_put(&body, "\",\"status\":");
+    text_put_u64(&body, row->status);
+    text_put(&body, ",\"detail\":\"");
+    text_put(&body, detail);
+    text_put(&body, "\"}");
+    told(c->worker, NULL, ANSWER_OVERLOAD, row->status);
+    conn_reply(c, row->status, slice_of(line_bytes), slice_of(body_bytes), close);
 }
 
 /* Takes the connection and answers with the body; the event may be gone afterwards unless held. */

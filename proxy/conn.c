@@ -10,6 +10,7 @@
 
 #include "conn_write.h"
 #include "delivery.h"
+#include "gate.h"
 #include "shared.h"
 #include "worker.h"
 
@@ -30,7 +31,7 @@ static uint64_t time_out_of(const struct conn *c, enum conn_state state) {
     static const uint64_t usual[] = {
         [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
         [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
-    if (c->worker->draining && state == CONN_HEAD)
+    if ((c->worker->draining || c->surplus) && state == CONN_HEAD)
         return CONN_GRACE_US;
     if (c->worker->draining && state == CONN_LINGER)
         return LAST_LINGER_US;
@@ -60,6 +61,7 @@ void conn_close(struct conn *c, enum conn_end why) {
     conn_enter(c, CONN_CLOSED);
     watch_stop(&c->watch);
     c->io.ops->close(&c->io);
+    gate_leave(&c->worker->gate, c);
     LIST_REMOVE(c, entry);
     atomic_fetch_sub(&c->worker->proxy->connections, 1);
     metrics_add(c->worker->metrics, METRIC_CONNECTIONS, 0, 0, 0, -1);
@@ -84,7 +86,8 @@ static bool is_full(const struct conn *c) {
 
 /* The wish to read follows from the state alone. */
 bool conn_watch(struct conn *c) {
-    int what = (c->eof || is_full(c) ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
+    int what =
+        (c->eof || c->waits || is_full(c) ? 0 : WATCH_READ) | (buf_len(&c->out) ? WATCH_WRITE : 0);
     if (watch_set(&c->watch, what))
         return true;
     conn_close(c, CONN_END_MEMORY);
@@ -111,9 +114,12 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     struct http_head head;
     struct http_problem problem;
     if (c->seen == 0) {
-        c->started_us = loop_now_us(c->worker->loop);
+        if (!c->waited)
+            c->started_us = loop_now_us(c->worker->loop);
+        c->waited = false;
         c->in.max = in_max(c->worker);
-        timer_set(c->worker->loop, &c->timer, c->worker->draining ? CONN_GRACE_US : HEAD_US);
+        timer_set(c->worker->loop, &c->timer,
+                  c->worker->draining || c->surplus ? CONN_GRACE_US : HEAD_US);
     }
     switch (http_parse_request(data, len, c->seen, &limits, &head, &problem)) {
     case HTTP_MORE:
@@ -132,6 +138,10 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
     c->framing = head.framing;
     c->left = head.framing == HTTP_LENGTH ? head.length : 0;
     http_chunks_init(&c->chunks);
+    if (c->refuse) {
+        gate_refuse(c, &head);
+        return head.size;
+    }
     struct delivery *d = delivery_new(c, &head);
     if (!d)
         return head.size;
@@ -201,6 +211,13 @@ static size_t take_body(struct conn *c, const char *data, size_t len) {
     if (c->framing == HTTP_CHUNKED)
         return take_chunks(c, data, len);
     size_t take = c->left < len ? (size_t)c->left : len;
+    if (c->unread) {
+        c->left -= take;
+        c->period_bytes += take;
+        if (c->left == 0)
+            conn_next(c);
+        return take;
+    }
     if (!grow_body(c, take))
         return len;
     keep(c, slice(data, take));
@@ -210,8 +227,9 @@ static size_t take_body(struct conn *c, const char *data, size_t len) {
     return take;
 }
 
+/* The next request begins in a turn of its own, at the gate. */
 static bool wants_bytes(const struct conn *c) {
-    return c->state == CONN_HEAD || c->state == CONN_BODY;
+    return (c->state == CONN_HEAD && !c->resume.queued) || c->state == CONN_BODY;
 }
 
 /* Uses what it can of the bytes: *ret_rest may wait in c->in. */
@@ -250,19 +268,31 @@ static void consume_waiting(struct conn *c) {
     }
 }
 
-static void resume(void *arg) {
-    struct conn *c = arg;
-    if (c->state == CONN_HEAD && buf_len(&c->in))
+static void go_on(struct conn *c) {
+    if (buf_len(&c->in))
         consume_waiting(c);
-    if (c->state == CONN_HEAD && c->eof)
+    if (c->state == CONN_HEAD && c->eof && !c->resume.queued)
         conn_close(c, CONN_END_SENDER);
     else if (c->state != CONN_CLOSED)
         (void)conn_watch(c);
 }
 
+static void resume(void *arg) {
+    struct conn *c = arg;
+    if (c->state == CONN_HEAD && buf_len(&c->in) && !gate_lets_in(&c->worker->gate, c))
+        (void)conn_watch(c);
+    else
+        go_on(c);
+}
+
 void conn_next(struct conn *c) {
     c->delivery = NULL;
-    conn_enter(c, CONN_HEAD);
+    if (c->unread && c->left) {
+        conn_enter(c, CONN_BODY);
+    } else {
+        c->unread = false;
+        conn_enter(c, CONN_HEAD);
+    }
     task_later(c->worker->loop, &c->resume);
 }
 
@@ -322,7 +352,8 @@ static ssize_t read_scratch(struct conn *c) {
 
 static void read_some(struct conn *c) {
     for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED && !is_full(c); turn++) {
-        bool direct = c->state == CONN_BODY && c->framing == HTTP_LENGTH && c->left >= DIRECT_MIN;
+        bool direct = c->state == CONN_BODY && c->framing == HTTP_LENGTH && !c->unread &&
+                      c->left >= DIRECT_MIN;
         size_t wanted = SCRATCH_LEN;
         ssize_t n = direct ? read_direct(c, &wanted) : read_scratch(c);
         if (n == IO_FAILED) {
@@ -338,11 +369,24 @@ static void read_some(struct conn *c) {
         (void)conn_watch(c);
 }
 
+/* Where a new request begins it is the gate that lets it in. */
 static void ready(void *arg, int what) {
     struct conn *c = arg;
     if (what & WATCH_WRITE)
         conn_flush(c);
-    if ((what & WATCH_READ) && c->state != CONN_CLOSED)
+    if (!(what & WATCH_READ) || c->state == CONN_CLOSED || c->resume.queued)
+        return;
+    bool begins = c->state == CONN_HEAD && c->seen == 0 && !c->refuse;
+    if (!begins || gate_lets_in(&c->worker->gate, c))
+        read_some(c);
+    else
+        (void)conn_watch(c);
+}
+
+void conn_let_in(struct conn *c) {
+    if (buf_len(&c->in) || c->eof)
+        go_on(c);
+    else
         read_some(c);
 }
 
@@ -358,6 +402,10 @@ static void timed_out(void *arg) {
         answer_early(c, ANSWER_SLOW, 0, "the head was not complete within 10 s", true);
         return;
     case CONN_BODY:
+        if (c->unread) {
+            conn_close(c, CONN_END_REPLIED);
+            return;
+        }
         if (c->period_bytes < PERIOD_BYTES) {
             answer_early(c, ANSWER_SLOW, 0, "less than 64 KiB of the body arrived within 10 s",
                          true);
@@ -378,7 +426,7 @@ static void timed_out(void *arg) {
     }
 }
 
-void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) {
+void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from, bool surplus) {
     struct conn *c = calloc(1, sizeof *c);
     struct io io = io_plain(fd);
     if (!c) {
@@ -390,6 +438,7 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from) 
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     c->worker = w;
     c->io = io;
+    c->surplus = c->refuse = surplus;
     if (getnameinfo((const struct sockaddr *)from, sizeof *from, c->peer, sizeof c->peer, NULL, 0,
                     NI_NUMERICHOST) != 0)
         memcpy(c->peer, "unknown", sizeof "unknown");

@@ -54,9 +54,14 @@ struct conn {
     enum http_framing framing;
     uint64_t left;
     struct http_chunks chunks;
-    uint64_t started_us; /* first byte of the request */
+    uint64_t started_us; /* first byte of the request, or since when it waited */
     size_t period_bytes; /* of the body in this period */
     size_t lingered;
+    bool waits;   /* in the queue of its worker's gate */
+    bool waited;  /* so did the request that comes in now */
+    bool refuse;  /* the request that is coming in is to be answered 503 */
+    bool unread;  /* it was answered from its head: the rest of it is thrown away */
+    bool surplus; /* over limits.connections: it gets this one answer */
     bool keep_alive;
     bool eof; /* the sender finished writing */
     /* of the reply being written */
@@ -66,10 +71,14 @@ struct conn {
     bool until_close;
     bool ended; /* nothing more will be added */
     LIST_ENTRY(conn) entry;
+    TAILQ_ENTRY(conn) waiting; /* while it waits */
 };
 
-/* Takes over the descriptor. Called on the worker's thread. */
-void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from);
+/* Takes over the descriptor. Called on the worker's thread. `surplus`: there are too many; its
+ * first request is answered 503 and the connection closed. */
+void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from, bool surplus);
+/* It has waited at the gate long enough. */
+void conn_let_in(struct conn *c);
 /* Its worker drains: no more than one request that comes soon. */
 void conn_drain(struct conn *c);
 /* Idempotent; the memory goes at the end of the turn. An event under way goes on without it. */

@@ -11,7 +11,7 @@
 void conn_enter(struct conn *c, enum conn_state state);
 /* False: no memory, the connection is closed. */
 bool conn_watch(struct conn *c);
-/* The reply is out: the next request. */
+/* The reply is out: the rest of a request that was not read, or the next one. */
 void conn_next(struct conn *c);
 /* "100 Continue". */
 void conn_continue(struct conn *c);

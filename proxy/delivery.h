@@ -232,6 +232,9 @@ void answer_summary(struct delivery *d);
 void answer_early(struct conn *c, enum answer answer, unsigned status, const char *detail,
                   bool close);
 
+/* 503 to a request that is not read: too much is in flight. `event`: as the head names it. */
+void answer_unread(struct conn *c, struct slice event, const char *detail, bool close);
+
 /* forward.c: the request a backend gets */
 MUST_CHECK bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer);
 MUST_CHECK bool forward_head(struct leg *leg);

@@ -29,6 +29,8 @@ struct io {
     int fd; /* -1: closed */
 };
 
+/* The peer has gone and left nothing to be read. */
+bool io_has_ended(const struct io *io);
 /* Takes over a non-blocking socket. */
 struct io io_plain(int fd);
 

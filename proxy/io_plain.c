@@ -26,6 +26,12 @@ static bool plain_is_quiet(struct io *io) {
            (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
+bool io_has_ended(const struct io *io) {
+    char byte;
+    ssize_t n = recv(io->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n == 0 || (n < 0 && result(n) == IO_FAILED);
+}
+
 static void plain_finish(struct io *io) {
     (void)shutdown(io->fd, SHUT_WR);
 }

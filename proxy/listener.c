@@ -9,13 +9,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "conn.h"
 #include "shared.h"
 #include "sockets.h"
 #include "worker.h"
 
-#define BACKLOG          4096 /* the kernel lowers it to net.core.somaxconn */
-#define ACCEPTS_PER_TURN 64
+#define BACKLOG 4096 /* the kernel lowers it to net.core.somaxconn */
+/* A quarter more than a worker begins requests, so that some of an excess of new connections is
+ * told so and the rest waits in the kernel's queue: to accept, refuse and close one costs much more
+ * than to refuse on a kept connection. */
+#define ACCEPTS_PER_TURN (ADMISSION_TAKES * 5 / 4)
+#define SURPLUS_PART     16
 #define PAUSE_US         50000 /* after the process ran out of descriptors */
 
 struct listener {
@@ -93,6 +98,12 @@ int listener_bind(const struct conf_address *address, uint16_t *port, bool share
     return fd;
 }
 
+/* So many over the limit are told that they are, and no more than that. */
+static unsigned surplus_of(unsigned limit) {
+    unsigned part = limit / SURPLUS_PART;
+    return part ? part : 1;
+}
+
 enum accepted { ACCEPTED = 0, ACCEPTED_ALL, ACCEPTED_NO_ROOM };
 
 static enum accepted accept_one(struct listener *l) {
@@ -105,11 +116,13 @@ static enum accepted accept_one(struct listener *l) {
         return ACCEPTED_NO_ROOM;
     if (fd < 0)
         return errno == ECONNABORTED || errno == EINTR ? ACCEPTED : ACCEPTED_ALL;
-    if (atomic_fetch_add(&w->proxy->connections, 1) >= w->rules->conf->limit_connections) {
+    unsigned limit = w->rules->conf->limit_connections;
+    unsigned open = atomic_fetch_add(&w->proxy->connections, 1);
+    if (open >= limit + surplus_of(limit)) {
         atomic_fetch_sub(&w->proxy->connections, 1);
         close(fd);
     } else {
-        conn_accept(w, fd, &from);
+        conn_accept(w, fd, &from, open >= limit);
     }
     return ACCEPTED;
 }

@@ -267,6 +267,14 @@ static double ms_at(struct metrics *m, enum side side, enum role role, double q)
     return (double)metrics_quantile_us(m, METRIC_ATTEMPT_SECONDS, side, role, 0, q) / 1000;
 }
 
+void proxy_load(struct proxy *p, struct load_state *ret) {
+    *ret = (struct load_state){
+        .waiting = metrics_value(p->metrics, METRIC_WAITING, 0, 0, 0),
+        .refused = metrics_value(p->metrics, METRIC_SHED, 0, 0, 0),
+        .workers_refusing = metrics_value(p->metrics, METRIC_SHEDDING, 0, 0, 0),
+    };
+}
+
 void proxy_backend_state(struct proxy *p, enum side side, struct backend_state *ret) {
     struct metrics *m = p->metrics;
     struct breaker breaker = breakers_look(p, side);

@@ -14,6 +14,7 @@
 
 #define MOST_IDLE  64 /* events under way from the queue … */
 #define MOST_LIVE  32 /* … and while senders' events come in */
+#define MOST_BUSY  4  /* … and while senders have to wait */
 #define LIVE_US    200000
 #define LOOK_US    200000 /* what holds events back is looked at again */
 #define UNKNOWN_US (60 * 1000000ull)
@@ -182,7 +183,7 @@ static unsigned room(const struct queue *q) {
     const struct worker *w = q->worker;
     const struct conf *conf = w->rules->conf;
     bool live = clock_mono_us() - w->live_at_us < LIVE_US;
-    unsigned most = live ? MOST_LIVE : MOST_IDLE;
+    unsigned most = gate_is_busy(&w->gate) ? MOST_BUSY : live ? MOST_LIVE : MOST_IDLE;
     for (int side = 0; side < SIDES; side++)
         if (most > conf->breaker_probes &&
             breakers_state(w->proxy, (enum side)side) != BREAKER_CLOSED &&

@@ -64,7 +64,10 @@ enum metric {
     METRIC_SETTLED,        /* outcome: by the boot after a crash */
     METRIC_BREAKER_OPENED, /* backend */
     METRIC_AUTO_ROLLBACKS,
-    METRIC_CLOSED,        /* why */
+    METRIC_CLOSED, /* why */
+    METRIC_SHED,
+    METRIC_SHEDDING,      /* gauge */
+    METRIC_WAITING,       /* gauge */
     METRIC_CONNECTIONS,   /* gauge */
     METRIC_IN_FLIGHT,     /* gauge */
     METRIC_ATTEMPTS_OPEN, /* gauge: backend, role */

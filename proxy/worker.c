@@ -101,6 +101,7 @@ struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rul
     LIST_INIT(&w->under_way);
     turn_init(w);
     timer_init(&w->last_accept, accept_last, w);
+    gate_init(&w->gate, w);
     w->conn_scratch = malloc(SCRATCH_LEN);
     w->backend_scratch = malloc(SCRATCH_LEN);
     w->loop = loop_new();
@@ -254,6 +255,7 @@ void worker_free(struct worker *w) {
     listener_close_all(w);
     while (!LIST_EMPTY(&w->conns))
         conn_close(LIST_FIRST(&w->conns), CONN_END_STOP);
+    gate_clear(&w->gate);
     if (w->store)
         store_client_free(w->store);
     if (w->journal)

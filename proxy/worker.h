@@ -19,6 +19,7 @@
 #include <pointsman/store.h>
 
 #include "exchange.h"
+#include "gate.h"
 
 #define SCRATCH_LEN (128 * 1024) /* one read takes in at most this */
 
@@ -60,6 +61,7 @@ struct worker {
     struct pool pools[SIDES][ROLES];
     LIST_HEAD(, listener) listeners;
     LIST_HEAD(, conn) conns;
+    struct gate gate;                /* between conns and deliveries */
     LIST_HEAD(, delivery) under_way; /* detached ones too */
     STAILQ_HEAD(, delivery) unverified;
     struct task verify;

@@ -137,6 +137,7 @@ struct conf {
     uint64_t limit_body; /* bytes */
     uint64_t limit_in_flight;
     uint32_t limit_connections;
+    uint32_t limit_queue_delay_ms;
     uint32_t limit_headers; /* bytes of a message's head */
     uint32_t limit_header_count;
 };

@@ -63,6 +63,8 @@ struct task {
 };
 void task_init(struct task *t, void (*run)(void *arg), void *arg);
 void task_later(struct loop *loop, struct task *t);
+/* To the end of the next turn, which then waits for nothing: descriptors are looked at before. */
+void task_next_turn(struct loop *loop, struct task *t);
 void task_cancel(struct loop *loop, struct task *t);
 
 /* ---- from any thread; run on the loop's thread in the order posted by each thread ---- */

@@ -63,6 +63,14 @@ struct backend_state {
 };
 void proxy_backend_state(struct proxy *proxy, enum side side, struct backend_state *ret);
 
+/* Of senders' requests, all workers together. */
+struct load_state {
+    int64_t waiting;          /* until a worker begins them */
+    int64_t refused;          /* since the start, because there were too many */
+    int64_t workers_refusing; /* that did so within the last second */
+};
+void proxy_load(struct proxy *proxy, struct load_state *ret);
+
 struct steering_state {
     struct control now;
     bool known;        /* the store (or the disk) has been read since the start */

@@ -168,7 +168,7 @@ static inline struct sender *rig_sender(struct rig *r) {
     s->eof = s->deaf = false;
     buf_reset(&s->got);
     atomic_fetch_add(&r->proxy->connections, 1);
-    conn_accept(r->worker, accepted, &from);
+    conn_accept(r->worker, accepted, &from, false);
     return s;
 }
 

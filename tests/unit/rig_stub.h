@@ -19,7 +19,7 @@
 #include <pointsman/http.h>
 #include <pointsman/loop.h>
 
-#define STUB_CONNS 8
+#define STUB_CONNS 256
 #define STUB_MAX   (64 * 1024 * 1024)
 
 struct stub;

@@ -154,7 +154,7 @@ static void closed_listeners_refuse_and_keep_what_is_open(void **state) {
     stop(&r);
 }
 
-static void connections_over_the_limit_are_closed(void **state) {
+static void connections_over_the_limit_are_told_so_and_closed(void **state) {
     (void)state;
     struct rig r;
     struct rig_conf conf = {.mode = MODE_LEGACY_ONLY, .rest = "limits: {connections: 2}\n"};
@@ -162,13 +162,45 @@ static void connections_over_the_limit_are_closed(void **state) {
     listener_open_all(r.worker);
     for (int i = 0; i < 3; i++)
         r.senders[i].fd = connect_to(port);
+    sender_says(&r, &r.senders[2], rig_event("over", 1));
+    struct http_head head = rig_expect(&r, &r.senders[2], 503, "limits.connections is reached");
+    assert_false(head.keep_alive);
     RIG_UNTIL(&r, r.senders[2].eof);
+    sender_leaves(&r, &r.senders[2]);
     assert_int_equal(r.proxy->connections, 2);
     sender_leaves(&r, &r.senders[0]);
     r.stubs[SIDE_LEGACY].answer = OK_ANSWER;
     r.senders[3].fd = connect_to(port);
     sender_says(&r, &r.senders[3], rig_event("room", 1));
     rig_expect(&r, &r.senders[3], 200, "ok");
+    stop(&r);
+}
+
+static void connections_far_over_the_limit_are_closed_at_once(void **state) {
+    (void)state;
+    struct rig r;
+    struct rig_conf conf = {.mode = MODE_LEGACY_ONLY, .rest = "limits: {connections: 2}\n"};
+    uint16_t port = listening(&r, &conf);
+    listener_open_all(r.worker);
+    for (int i = 0; i < 4; i++)
+        r.senders[i].fd = connect_to(port);
+    RIG_UNTIL(&r, r.senders[3].eof);
+    assert_int_equal(r.proxy->connections, 3);
+    stop(&r);
+}
+
+static void who_is_over_the_limit_has_a_second_to_ask(void **state) {
+    (void)state;
+    struct rig r;
+    struct rig_conf conf = {.mode = MODE_LEGACY_ONLY, .rest = "limits: {connections: 2}\n"};
+    uint16_t port = listening(&r, &conf);
+    listener_open_all(r.worker);
+    for (int i = 0; i < 3; i++)
+        r.senders[i].fd = connect_to(port);
+    RIG_UNTIL(&r, r.proxy->connections == 3);
+    rig_advance(&r, CONN_GRACE_US + 20000);
+    RIG_UNTIL(&r, r.senders[2].eof);
+    assert_false(r.senders[0].eof);
     stop(&r);
 }
 
@@ -235,7 +267,9 @@ int main(void) {
         cmocka_unit_test(an_address_of_ip_6_has_its_port_too),
         cmocka_unit_test(nobody_is_served_before_the_worker_opens),
         cmocka_unit_test(closed_listeners_refuse_and_keep_what_is_open),
-        cmocka_unit_test(connections_over_the_limit_are_closed),
+        cmocka_unit_test(connections_over_the_limit_are_told_so_and_closed),
+        cmocka_unit_test(connections_far_over_the_limit_are_closed_at_once),
+        cmocka_unit_test(who_is_over_the_limit_has_a_second_to_ask),
         cmocka_unit_test(draining_serves_who_waits_in_the_queue),
         cmocka_unit_test(draining_accepts_a_second_longer_while_connections_are_open),
         cmocka_unit_test(who_waits_for_a_process_that_never_opened_is_not_served),

@@ -215,6 +215,31 @@ static void tasks_queued_by_tasks_run_in_the_same_turn_but_not_for_ever(void **s
     task_cancel(loop, &endless.task);
 }
 
+static void run_next(void *arg) {
+    struct chain *c = arg;
+    c->runs++;
+    if (c->again-- > 0)
+        task_next_turn(loop, &c->task);
+}
+
+static void a_task_of_the_next_turn_runs_once_a_turn_and_no_turn_waits_for_it(void **state) {
+    (void)state;
+    struct chain c = {.again = 2}, gone = {.again = 0};
+    task_init(&c.task, run_next, &c);
+    task_init(&gone.task, run_next, &gone);
+    task_next_turn(loop, &gone.task);
+    task_next_turn(loop, &c.task);
+    task_next_turn(loop, &c.task);
+    task_cancel(loop, &gone.task);
+    for (int i = 1; i <= 3; i++) {
+        run_one_turn();
+        assert_int_equal(c.runs, i);
+    }
+    run_one_turn();
+    assert_int_equal(c.runs, 3);
+    assert_int_equal(gone.runs, 0);
+}
+
 static void freeing_the_loop_runs_what_was_put_off(void **state) {
     (void)state;
     struct loop *kept = loop;
@@ -385,6 +410,7 @@ int main(void) {
         IN_LOOP(a_task_runs_once_however_often_asked_for),
         IN_LOOP(a_cancelled_task_does_not_run_and_its_neighbours_do),
         IN_LOOP(tasks_queued_by_tasks_run_in_the_same_turn_but_not_for_ever),
+        IN_LOOP(a_task_of_the_next_turn_runs_once_a_turn_and_no_turn_waits_for_it),
         IN_LOOP(freeing_the_loop_runs_what_was_put_off),
         IN_LOOP(every_message_arrives_in_its_posters_order),
         IN_LOOP(a_stop_asked_for_before_the_run_counts),

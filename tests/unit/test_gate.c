@@ -1,0 +1,306 @@
+/* The gate of a worker: who is let in, who waits, who is refused and how that is said. */
+#include "rig.h"
+
+#include "../../proxy/gate.h"
+
+#define CROWD 200
+
+static const struct rig_conf plain = {.mode = MODE_LEGACY_ONLY};
+static const struct rig_conf touchy = {.mode = MODE_LEGACY_ONLY,
+                                       .rest = "limits: {queue_delay: 2ms}\n"};
+
+static void start(struct rig *r, const struct rig_conf *conf) {
+    rig_start(r, conf);
+    r->stubs[SIDE_LEGACY].answer = OK_ANSWER;
+}
+
+static int64_t metric(const struct rig *r, enum metric m) {
+    return metrics_value(r->proxy->metrics, m, 0, 0, 0);
+}
+
+/* The next request on the sender's connection finds the worker overloaded. */
+static void is_too_much(struct rig *r) {
+    LIST_FIRST(&r->worker->conns)->refuse = true;
+}
+
+static struct slice header(const struct http_head *head, const char *name) {
+    return http_header(head, name);
+}
+
+/* ---- many at once ---- */
+
+struct crowd {
+    struct sender of[CROWD];
+};
+
+/* Everybody has sent an event before the worker looks. */
+static void gather(struct rig *r, struct crowd *all) {
+    for (int i = 0; i < CROWD; i++) {
+        struct sockaddr_storage from = {.ss_family = AF_INET};
+        struct sender *s = &all->of[i];
+        char id[16];
+        *s = (struct sender){.fd = -1};
+        buf_init(&s->got, STUB_MAX);
+        int accepted = rig_connect(&s->fd);
+        atomic_fetch_add(&r->proxy->connections, 1);
+        conn_accept(r->worker, accepted, &from, false);
+        snprintf(id, sizeof id, "e%d", i);
+        const char *text = rig_event(id, (unsigned)i);
+        assert_int_equal(send(s->fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    }
+}
+
+/* Waits until everybody has an answer; how many were refused. */
+static unsigned hear(struct rig *r, struct crowd *all) {
+    unsigned refused = 0;
+    for (int i = 0; i < CROWD; i++) {
+        struct http_head head;
+        struct slice body = {0};
+        RIG_UNTIL(r, (rig_read(&all->of[i]), sender_answer(&all->of[i], &head, &body)));
+        assert_true(head.status == 200 || head.status == 503);
+        refused += head.status == 503;
+    }
+    return refused;
+}
+
+static void leave(struct crowd *all) {
+    for (int i = 0; i < CROWD; i++) {
+        sender_reset(&all->of[i]);
+        buf_free(&all->of[i].got);
+    }
+}
+
+/* Turns until everybody was let in, refused or put into the queue; how many waited at most. */
+static int64_t look_at_all(struct rig *r) {
+    int64_t most = 0, known;
+    do {
+        rig_turn(r);
+        int64_t waiting = metric(r, METRIC_WAITING);
+        most = waiting > most ? waiting : most;
+        known = waiting + metric(r, METRIC_IN_FLIGHT) + metric(r, METRIC_SHED) +
+                metrics_value(r->proxy->metrics, METRIC_ANSWERS, ANSWER_BACKEND, 0, 0);
+    } while (known < CROWD);
+    return most;
+}
+
+static void a_crowd_waits_and_everybody_is_served(void **state) {
+    (void)state;
+    struct rig r;
+    static struct crowd all;
+    start(&r, &plain);
+    gather(&r, &all);
+    assert_true(look_at_all(&r) > 0);
+    assert_int_equal(hear(&r, &all), 0);
+    assert_int_equal(r.stubs[SIDE_LEGACY].requests, CROWD);
+    assert_int_equal(metric(&r, METRIC_WAITING), 0);
+    assert_int_equal(metric(&r, METRIC_SHED), 0);
+    leave(&all);
+    rig_stop(&r);
+}
+
+static void what_is_more_than_a_queue_that_stands_can_take_is_refused(void **state) {
+    (void)state;
+    struct rig r;
+    static struct crowd all;
+    start(&r, &touchy);
+    gather(&r, &all);
+    r.worker->gate.admission.standing_us = RIG_SECOND_US;
+    assert_int_equal(look_at_all(&r), 10); /* 2 ms of five a millisecond */
+    assert_true(metric(&r, METRIC_SHED) > 0);
+    assert_int_equal(metric(&r, METRIC_SHEDDING), 1);
+    unsigned refused = hear(&r, &all);
+    assert_int_equal(metric(&r, METRIC_SHED), refused);
+    assert_int_equal(r.stubs[SIDE_LEGACY].requests, CROWD - refused);
+    rig_advance(&r, RIG_SECOND_US + 20000);
+    rig_advance(&r, RIG_SECOND_US + 20000);
+    assert_int_equal(metric(&r, METRIC_SHEDDING), 0);
+    leave(&all);
+    rig_stop(&r);
+}
+
+static void who_leaves_while_waiting_is_forgotten(void **state) {
+    (void)state;
+    struct rig r;
+    static struct crowd all;
+    start(&r, &plain);
+    gather(&r, &all);
+    do
+        rig_turn(&r);
+    while (!gate_is_busy(&r.worker->gate));
+    while (!LIST_EMPTY(&r.worker->conns))
+        conn_close(LIST_FIRST(&r.worker->conns), CONN_END_STOP);
+    assert_int_equal(metric(&r, METRIC_WAITING), 0);
+    assert_false(gate_is_busy(&r.worker->gate));
+    leave(&all);
+    rig_stop(&r);
+}
+
+/* One that hangs up while others wait is closed at once: it asks for nothing. */
+static void who_hangs_up_does_not_queue(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    r.worker->gate.waiting = 1; /* as if somebody did, for ever */
+    assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
+    RIG_UNTIL(&r, s->eof);
+    assert_int_equal(r.worker->gate.waiting, 1);
+    r.worker->gate.waiting = 0;
+    rig_stop(&r);
+}
+
+static void pipelined_requests_queue_behind_the_others(void **state) {
+    (void)state;
+    struct rig r;
+    static struct crowd all;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    struct buf text;
+    buf_init(&text, 4096);
+    assert_true(buf_puts(&text, rig_event("p1", 1)) && buf_puts(&text, rig_event("p2", 2)));
+    sender_send(&r, s, buf_at(&text), buf_len(&text));
+    buf_free(&text);
+    gather(&r, &all);
+    rig_expect(&r, s, 200, "ok");
+    rig_expect(&r, s, 200, "ok");
+    assert_int_equal(hear(&r, &all), 0);
+    leave(&all);
+    rig_stop(&r);
+}
+
+/* ---- how it is said ---- */
+
+static void a_refusal_is_a_whole_answer_and_keeps_the_connection(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    is_too_much(&r);
+    sender_says(&r, s, rig_event("much", 1));
+    struct http_head head = rig_expect(&r, s, 503, "\"urn:pointsman:problem:overload\"");
+    assert_true(head.keep_alive);
+    sender_says(&r, s, rig_event("less", 1));
+    rig_expect(&r, s, 200, "ok");
+    assert_int_equal(r.stubs[SIDE_LEGACY].requests, 1);
+    rig_stop(&r);
+}
+
+static void a_refusal_says_when_to_come_back_and_which_event_it_is_about(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    is_too_much(&r);
+    sender_says(&r, s, rig_event("much", 1));
+    RIG_UNTIL(&r, strstr(sender_got(s), "\"}"));
+    struct http_head head;
+    struct slice body;
+    assert_non_null(strstr(sender_got(s), "\"title\":\"Too much is in flight\",\"status\":503,"));
+    assert_true(sender_answer(s, &head, &body));
+    assert_true(slice_is(header(&head, "retry-after"), "1"));
+    assert_true(slice_is(header(&head, "x-pointsman-event"), "much"));
+    assert_true(slice_is(header(&head, "content-type"), "application/problem+json"));
+    assert_true(header(&head, "date").len > 20);
+    rig_stop(&r);
+}
+
+static void a_refusal_does_not_wait_for_the_body_and_throws_it_away(void **state) {
+    (void)state;
+    struct rig r;
+    static char body[100000];
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    is_too_much(&r);
+    sender_says(&r, s, "POST /w HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n");
+    rig_expect(&r, s, 503, "overload");
+    memset(body, '\n', sizeof body); /* would be refused as a request */
+    sender_send(&r, s, body, sizeof body);
+    sender_send(&r, s, body, sizeof body);
+    sender_says(&r, s, rig_event("next", 1));
+    rig_expect(&r, s, 200, "ok");
+    assert_int_equal(r.proxy->body_bytes, 0);
+    rig_stop(&r);
+}
+
+static void a_refused_body_that_stops_coming_ends_the_connection(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    is_too_much(&r);
+    sender_says(&r, s, "POST /w HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n{");
+    rig_expect(&r, s, 503, "overload");
+    rig_advance(&r, 11 * RIG_SECOND_US);
+    RIG_UNTIL(&r, s->eof);
+    assert_int_equal(buf_len(&s->got), 0); /* one answer, not two */
+    rig_stop(&r);
+}
+
+static void requests_behind_a_refused_one_are_answered_in_order(void **state) {
+    (void)state;
+    struct rig r;
+    struct buf text;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    is_too_much(&r);
+    buf_init(&text, 4096);
+    assert_true(buf_puts(&text, rig_event("one", 1)) && buf_puts(&text, rig_event("two", 2)) &&
+                buf_puts(&text, rig_event("three", 3)));
+    sender_send(&r, s, buf_at(&text), buf_len(&text));
+    buf_free(&text);
+    rig_expect(&r, s, 503, "overload");
+    rig_expect(&r, s, 200, "ok");
+    rig_expect(&r, s, 200, "ok");
+    rig_stop(&r);
+}
+
+/* Where it is not known whether a body follows, or a long one does. */
+static void a_refusal_closes_where_the_rest_costs_more_than_a_connection(void **state) {
+    (void)state;
+    static const char *const heads[] = {
+        "Transfer-Encoding: chunked\r\n\r\n5\r\n",
+        "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n",
+        "Content-Length: 30000000\r\n\r\n",
+    };
+    for (size_t i = 0; i < 3; i++) {
+        struct rig r;
+        start(&r, &plain);
+        struct sender *s = rig_sender(&r);
+        is_too_much(&r);
+        sender_says(&r, s, "POST /w HTTP/1.1\r\nHost: h\r\n");
+        sender_says(&r, s, heads[i]);
+        struct http_head head = rig_expect(&r, s, 503, "overload");
+        assert_false(head.keep_alive);
+        RIG_UNTIL(&r, s->eof);
+        rig_stop(&r);
+    }
+}
+
+static void a_malformed_request_is_malformed_also_where_it_is_too_much(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    is_too_much(&r);
+    sender_says(&r, s, "POST /w HTTP/1.1\r\nHost : h\r\n\r\n");
+    rig_expect(&r, s, 400, "http");
+    rig_stop(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_crowd_waits_and_everybody_is_served),
+        cmocka_unit_test(what_is_more_than_a_queue_that_stands_can_take_is_refused),
+        cmocka_unit_test(who_leaves_while_waiting_is_forgotten),
+        cmocka_unit_test(who_hangs_up_does_not_queue),
+        cmocka_unit_test(pipelined_requests_queue_behind_the_others),
+        cmocka_unit_test(a_refusal_is_a_whole_answer_and_keeps_the_connection),
+        cmocka_unit_test(a_refusal_says_when_to_come_back_and_which_event_it_is_about),
+        cmocka_unit_test(a_refusal_does_not_wait_for_the_body_and_throws_it_away),
+        cmocka_unit_test(a_refused_body_that_stops_coming_ends_the_connection),
+        cmocka_unit_test(requests_behind_a_refused_one_are_answered_in_order),
+        cmocka_unit_test(a_refusal_closes_where_the_rest_costs_more_than_a_connection),
+        cmocka_unit_test(a_malformed_request_is_malformed_also_where_it_is_too_much),
+    };
+    return cmocka_run_group_tests_name("gate", tests, rig_clock_on, rig_clock_off);
+}
