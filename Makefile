@@ -9,7 +9,8 @@
 #   make planted    bugs planted on purpose must be caught by the chaos tests
 #   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
-#   make bench      CPU per event beside nginx split_clients
+#   make bench      what an event costs beside nginx, HAProxy, nginx + Lua;  QUICK=1 SAVE=1 ONLY="full durable"
+#   make bench-docs docs/PERFORMANCE.md from the newest saved result
 #   make fuzz       F=target SECONDS=60: fuzz one parser
 #   make docs       regenerate docs/CONFIG.md and the sample from the option table
 #   SAN=address,undefined or SAN=thread builds into build/<san>/ with sanitizers
@@ -38,7 +39,7 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench bench-docs fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -141,7 +142,10 @@ lint:
 	@for check in scripts/lint/*; do echo "== $$check"; $$check || exit 1; done
 
 bench:
-	@bench/run
+	@node bench/main.mjs
+
+bench-docs:
+	@node bench/docs.mjs
 
 docs: all
 	@$(B)/pointsman check --print-docs > docs/CONFIG.md
