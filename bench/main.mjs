@@ -31,19 +31,11 @@ function build() {
   execFileSync('make', ['--no-print-directory', '-s', `-j${cpus().length}`, ...targets], { stdio: 'inherit' });
 }
 
-/** How many measurements had more than 10 % of a core taken by programs that are none of ours. */
-function disturbance(value) {
-  const found = { of: 0, disturbed: 0 };
-  (function walk(node) {
-    if (!node || typeof node !== 'object') return;
-    if (typeof node.disturbed === 'number') found.disturbed += node.disturbed;
-    if (typeof node.others === 'number') {
-      found.of++;
-      found.disturbed += node.others > 0.1;
-    }
-    Object.values(node).forEach(walk);
-  })(value);
-  return found.disturbed;
+/** Every measurement notes `others`: how much of a core was taken by programs that are none of ours. */
+function disturbance(node) {
+  if (!node || typeof node !== 'object') return [];
+  const here = [node.others ?? []].flat();
+  return here.concat(...Object.entries(node).map(([key, value]) => (key === 'others' ? [] : disturbance(value))));
 }
 
 function print(part, data) {
@@ -67,12 +59,17 @@ async function main() {
     verdicts.push(...part.verdicts(data));
   }
   result.verdicts = verdicts;
-  result.disturbed = disturbance(result.parts);
+  const others = disturbance(result.parts);
+  result.measurements = others.length;
+  result.disturbed = others.filter((share) => share > 0.1).length;
   result.load_average = [before, loadAverage()];
   if (verdicts.length) console.log(`${table(...verdictTable(verdicts))}\n`);
   console.log(`load average ${result.load_average.map(text).join(' before, ')} after`);
   if (result.disturbed)
-    console.log(`${result.disturbed} measurements were disturbed by other programs: do not rely on what they say`);
+    console.log(
+      `in ${result.disturbed} of ${result.measurements} measurements other programs took more than 10 % of a core: ` +
+        'do not rely on them',
+    );
   if (process.env.SAVE) console.log(`saved in ${save(result)}`);
 }
 

@@ -33,6 +33,7 @@ const summary = (report) => ({
   p50_us: report.latency_us.p50,
   p99_us: report.latency_us.p99,
   p999_us: report.latency_us.p999,
+  others: report.others_us / report.seconds / 1e6,
 });
 
 async function ours(store, connections, seconds) {
@@ -46,7 +47,8 @@ async function ours(store, connections, seconds) {
   const commits = () => pointsman.metric('pointsman_journal_commits_total');
   const [commitsBefore, writtenBefore] = [await commits(), writtenBytes(pointsman.pid)];
   const load = { path: '/webhooks/accepted', connections, warmUp: 500, seconds, cores };
-  const report = await runLoad(pointsman.port, { ...load, cpu: pointsman.cpu });
+  const cpu = { ...pointsman.cpu, ledger: ledger.pid, ...(redis && { redis: redis.pid }) };
+  const report = await runLoad(pointsman.port, { ...load, cpu });
   await drained(pointsman);
   await prove(legacy, report, { judged: true });
   const events = report.total.events;
