@@ -121,7 +121,7 @@ static void read_options(int argc, char **argv, struct run_options *o, unsigned 
         {"duplicates", &o->duplicates, 90, NULL},
         {"connections", &o->sender.connections, 20000, NULL},
         {"new-connections", &o->sender.new_connections, 0, NULL},
-        {"idle", &o->sender.idle, 20000, NULL},
+        {"idle", &o->idle, 20000, NULL},
         {"rate", &o->rate, 1000000, NULL},
         {"count", &o->sender.count, 1000000000, NULL},
         {"warm-up", &o->warm_up_ms, 3600000, NULL},
