@@ -120,7 +120,7 @@ unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@$(if $(T),$^,printf '%s\n' $^ | xargs -P $(JOBS) -I{} sh -c \
 	'if {} >{}.log 2>&1; then echo "ok {}"; else cat {}.log; echo "FAILED {}"; exit 255; fi')
 
-e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill
+e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill $(BENCH)
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
 
 # New seeds for SECONDS, each printed with the command that runs it alone.
