@@ -114,7 +114,7 @@ static void read_options(int argc, char **argv, struct run_options *o, unsigned 
         {"payloads", NULL, 0, &o->payload.folder},
         {"body", &o->payload.body, 48 << 20, NULL},
         {"secret", NULL, 0, &o->payload.secret},
-        {"unsigned", &o->payload.unsigned_, 0, NULL},
+        {"unsigned", &o->payload.no_signature, 0, NULL},
         {"path", NULL, 0, &o->payload.path},
         {"entities", &o->payload.entities, 1000000, NULL},
         {"distribution", NULL, 0, NULL},
@@ -141,7 +141,7 @@ static void read_options(int argc, char **argv, struct run_options *o, unsigned 
             refuse();
         set_option(o, &known[at], optarg);
     }
-    bool complete = o->sender.port && (o->payload.secret || o->payload.unsigned_) &&
+    bool complete = o->sender.port && (o->payload.secret || o->payload.no_signature) &&
                     o->payload.entities && o->sender.connections && o->seconds;
     if (optind != argc || (!*ret_free_ports && !complete))
         refuse();
