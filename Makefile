@@ -9,7 +9,8 @@
 #   make planted    bugs planted on purpose must be caught by the chaos tests
 #   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
-#   make bench      CPU per event beside nginx split_clients
+#   make bench      what an event costs beside nginx, HAProxy, nginx + Lua;  QUICK=1 SAVE=1 ONLY="full durable"
+#   make bench-docs docs/PERFORMANCE.md from the newest saved result
 #   make fuzz       F=target SECONDS=60: fuzz one parser
 #   make docs       regenerate docs/CONFIG.md and the sample from the option table
 #   SAN=address,undefined or SAN=thread builds into build/<san>/ with sanitizers
@@ -43,7 +44,7 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench bench-docs fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -74,7 +75,8 @@ $(B)/demo/%: $(B)/demo/%.o $(LIBS)
 $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
 BENCH := $(addprefix $(B)/bench/,load backend disk store)
-$(B)/bench/load: $(B)/bench/payload.o $(B)/bench/sender.o
+$(B)/bench/load: $(addprefix $(B)/bench/,run.o sender.o idle.o payload.o template.o schedule.o distribution.o cpu.o)
+$(B)/bench/backend: $(addprefix $(B)/bench/,backend_options.o ledger.o due.o schedule.o)
 $(BENCH): $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 
@@ -83,6 +85,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
 $(B)/tests/unit/test_cli_args: $(B)/cli/args.o
 $(B)/tests/unit/test_cli_client: $(B)/cli/client.o
 $(B)/tests/unit/test_notify: $(B)/cli/notify.o
+$(B)/tests/unit/test_bench_distribution: $(addprefix $(B)/bench/,distribution.o schedule.o)
+$(B)/tests/unit/test_bench_due: $(B)/bench/due.o
+$(B)/tests/unit/test_bench_ledger: $(B)/bench/ledger.o
+$(B)/tests/unit/test_bench_schedule: $(B)/bench/schedule.o
 $(B)/tests/unit/test_takeover: $(addprefix $(B)/cli/,handover.o handover_wire.o takeover.o)
 $(addprefix $(B)/tests/unit/test_,vfs journal_crash row wal_vfs): $(VFS)
 $(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so
@@ -119,7 +125,7 @@ unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@$(if $(T),$^,printf '%s\n' $^ | xargs -P $(JOBS) -I{} sh -c \
 	'if {} >{}.log 2>&1; then echo "ok {}"; else cat {}.log; echo "FAILED {}"; exit 255; fi')
 
-e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill
+e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill $(BENCH)
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
 
 # New seeds for SECONDS, each printed with the command that runs it alone.
@@ -141,7 +147,10 @@ lint:
 	@for check in scripts/lint/*; do echo "== $$check"; $$check || exit 1; done
 
 bench:
-	@bench/run
+	@node bench/main.mjs
+
+bench-docs:
+	@node bench/docs.mjs
 
 docs: all
 	@$(B)/pointsman check --print-docs > docs/CONFIG.md
