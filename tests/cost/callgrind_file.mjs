@@ -5,14 +5,16 @@ function plain(name) {
   return name.replace(/\.(constprop|isra|part|cold)(\.\d+)?/g, '').replace(/'\d+$/, '');
 }
 
-/** [{object, name, count}], each function once, the most expensive first. Costs are a function's own. */
+/** [{object, file, name, count}], each function once, the most expensive first. Costs are a function's own. */
 export function readCallgrind(text) {
   const found = new Map();
   let object = '???';
+  let file = '???';
   let name = '???';
   let inclusive = false;
   for (const line of text.split('\n')) {
     if (line.startsWith('ob=')) object = line.slice(3).split('/').pop();
+    else if (line.startsWith('fl=')) file = line.slice(3);
     else if (line.startsWith('fn=')) name = plain(line.slice(3));
     else if (line.startsWith('calls=')) inclusive = true;
     else if (/^[\d+*-]\S* \d+$/.test(line)) {
@@ -22,7 +24,7 @@ export function readCallgrind(text) {
         continue;
       }
       const key = `${object}:${name}`;
-      const one = found.get(key) ?? { object, name, count: 0 };
+      const one = found.get(key) ?? { object, file, name, count: 0 };
       one.count += Number(line.split(' ')[1]);
       found.set(key, one);
     }

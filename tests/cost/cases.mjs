@@ -25,11 +25,14 @@ async function event(number, host) {
 /** One after the other, each when all is done for the one before, so that nothing is batched by luck. */
 const ONE = { events: 100, connections: 1, kinds: ['instructions', 'calls'] };
 
-/** `lines`: what the log says when an event is over; `numbers`: which event is the n-th. */
+/**
+ * `lines`: what the log says when an event is over; `numbers`: which event is the n-th; `shadowLast`: new answers when all
+ * is done at legacy.
+ */
 export const CASES = {
   full: { ...ONE },
   duplicate: { ...ONE, numbers: () => 1 },
-  parallel: { ...ONE, config: { rollout: { mode: 'parallel' } }, lines: ['decision', 'shadow'] },
+  parallel: { ...ONE, config: { rollout: { mode: 'parallel' } }, lines: ['decision', 'shadow'], shadowLast: true },
   forward: { ...ONE, config: { store: { claims: false }, sources: { secrets: 'none' } } },
   'full, 64 connections': { events: 2000, connections: 64, kinds: ['batched'] },
 };
@@ -50,17 +53,20 @@ function configuration({ config = {} }, redis, legacy, neu) {
 }
 
 /** Each event is one write, so that it is not by chance read in two parts. */
-async function send(pm, connections, lines, events) {
-  const before = lines.map((msg) => pm.logged(msg).length);
-  const settled = (count) => until(`the log tells of ${count} events`, () =>
-    lines.every((msg, i) => pm.logged(msg).length >= before[i] + count), { every: 1 });
+async function send(pm, connections, { lines = ['decision'], shadowLast }, neu, events) {
+  const before = Object.fromEntries(lines.map((msg) => [msg, pm.logged(msg).length]));
+  const settled = (count, which = lines) => until(`the log tells of ${count} events`, () =>
+    which.every((msg) => pm.logged(msg).length >= before[msg] + count), { every: 1 });
   let next = 0;
   await each(connections, connections.length, async (connection) => {
     while (next < events.length) {
       const number = next++;
+      if (shadowLast) neu.hold();
       await connection.write(events[number]);
       const { status, text } = await connection.response();
       if (status !== 200) throw new Error(`event ${number} was answered ${status}: ${text}`);
+      if (shadowLast) await settled(next, ['decision']);
+      neu.release();
       if (connections.length === 1) await settled(next);
     }
   });
@@ -74,17 +80,17 @@ async function endAll(ends) {
   return first;
 }
 
-async function run(its, pm) {
-  const { numbers = (n) => n, lines = ['decision'] } = its;
+async function run(its, pm, neu) {
+  const { numbers = (n) => n } = its;
   const make = (from, count) =>
     Promise.all(Array.from({ length: count }, (_, i) => event(numbers(from + i), pm.address)));
   const warm = await make(0, WARM_UP + 4 * its.connections);
   const counted = await make(10_000, its.events);
   const connections = [];
   for (let i = 0; i < its.connections; i++) connections.push(await pm.connect());
-  await send(pm, connections, lines, warm);
+  await send(pm, connections, its, neu, warm);
   await pm.begin();
-  await send(pm, connections, lines, counted);
+  await send(pm, connections, its, neu, counted);
   const result = await pm.take();
   for (const connection of connections) connection.destroy();
   return result;
@@ -107,7 +113,7 @@ export async function measure(name, Meter) {
     const pm = new Meter({ name, dir: path.join(dir, 'pointsman'), config });
     ends.push(pm);
     await pm.start();
-    result = await run(CASES[name], pm);
+    result = await run(CASES[name], pm, neu);
     if (pm.complaints().length > 0) throw new Error(pm.complaints().join('\n'));
   } catch (error) {
     wrong = error;

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { run, start } from '../e2e/harness/children.mjs';
 import { BINARY, Pointsman } from '../e2e/harness/pointsman.mjs';
 import { readCallgrind, sumOf } from './callgrind_file.mjs';
+import { LOOP, LOOP_NAME } from './judge.mjs';
 import { readStrace } from './strace_file.mjs';
 
 /**
@@ -62,7 +63,8 @@ export class CountsInstructions extends Pointsman {
       const functions = readCallgrind(text);
       const read = functions.reduce((sum, { count }) => sum + count, 0);
       if (read !== sumOf(text)) throw new Error(`${file}: functions add up to ${read}, callgrind says ${sumOf(text)}`);
-      lists.push(functions.map(({ object, name, count }) => [`${object}:${name}`, count]));
+      lists.push(functions.map(({ object, file: source, name, count }) =>
+        [`${LOOP.test(source) ? LOOP_NAME : object}:${name}`, count]));
     }
     if (lists.length === 0) throw new Error(`callgrind wrote nothing to ${this.dir}`);
     return busiest(lists);
