@@ -114,9 +114,18 @@ async function judged() {
   return 1;
 }
 
-const why = await hindrance();
-if (why) {
-  console.error(`cost: ${why}`);
-  process.exit(1);
+async function main() {
+  const why = await hindrance();
+  if (why) throw new Error(why);
+  if (!values.update) return judged();
+  await update();
+  return 0;
 }
-process.exit(values.update ? ((await update()), 0) : await judged());
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`cost: ${error.message}`);
+  process.exitCode = 1;
+}
+process.exit();
