@@ -7,6 +7,7 @@
 #   make e2e        only the end-to-end tests;   T=name runs one file
 #   make chaos      SECONDS=600 [SEED=n]: faults by chance, judged; make chaos-suite runs the seeds of make test
 #   make planted    bugs planted on purpose must be caught by the chaos tests
+#   make cost       instructions and system calls per event beside committed figures; UPDATE=1 records new ones
 #   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
 #   make bench      what an event costs beside nginx, HAProxy, nginx + Lua;  QUICK=1 SAVE=1 ONLY="full durable"
@@ -44,14 +45,14 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench bench-docs fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted cost model lint bench bench-docs fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
 all: $(B)/pointsman
 
 help:
-	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+	@sed -n '/^$$/q;s/^# \{0,1\}//p' Makefile
 
 $(B)/pointsman: $(call objs,cli) $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -110,6 +111,7 @@ demo: $(DEMO)
 # The release binary as it ships, everything under ASan and UBSan, end to end under TSan too.
 test: deps
 	@$(MAKE) --no-print-directory -j$(JOBS) all unit-tests
+	@$(MAKE) --no-print-directory cost UPDATE=
 	@$(MAKE) --no-print-directory unit e2e T=
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory chaos-suite planted
@@ -138,6 +140,11 @@ chaos-suite: $(B)/pointsman $(B)/tests/libtestvfs.so
 
 planted: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@tests/chaos/planted/run
+
+# Always the release binary: a sanitizer's cost is not the program's.
+cost: build/pointsman
+	@node --test tests/cost/*.test.mjs >build/cost.log || { cat build/cost.log; exit 1; }
+	@POINTSMAN_BIN=$(CURDIR)/build/pointsman tests/cost/run $(if $(UPDATE),--update)
 
 model:
 	@tests/model/run
