@@ -180,10 +180,10 @@ void jsonw_u64(struct jsonw *w, const char *key, uint64_t value) {
     put(w, digits, u64_print(value, digits));
 }
 
-void jsonw_ms(struct jsonw *w, const char *key, uint64_t us) {
+void jsonw_milli(struct jsonw *w, const char *key, uint64_t thousandths) {
     char text[U64_DIGITS + 4];
-    size_t len = u64_print(us / 1000, text);
-    unsigned rest = (unsigned)(us % 1000);
+    size_t len = u64_print(thousandths / 1000, text);
+    unsigned rest = (unsigned)(thousandths % 1000);
     text[len] = '.';
     text[len + 1] = (char)('0' + rest / 100);
     text[len + 2] = (char)('0' + rest / 10 % 10);

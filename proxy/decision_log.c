@@ -19,7 +19,7 @@ static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_
         last = d->at_us[step] > last ? d->at_us[step] : last;
         metrics_observe_us(metrics, METRIC_STEP_SECONDS, (unsigned)step, 0, 0, us);
         if (w)
-            jsonw_ms(w, step_names[step], us);
+            jsonw_milli(w, step_names[step], us);
     }
     if (w)
         jsonw_close(w);

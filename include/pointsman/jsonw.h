@@ -22,9 +22,9 @@ void jsonw_key(struct jsonw *w, const char *key);                     /* keys ne
 void jsonw_str(struct jsonw *w, const char *key, struct slice value); /* absent slice: null */
 void jsonw_strz(struct jsonw *w, const char *key, const char *value); /* NULL: null */
 void jsonw_u64(struct jsonw *w, const char *key, uint64_t value);
-void jsonw_ms(struct jsonw *w, const char *key, uint64_t us); /* in ms, with three decimals */
-void jsonw_object(struct jsonw *w, const char *key);          /* opens; close with jsonw_close */
-void jsonw_close(struct jsonw *w);                            /* } */
+void jsonw_milli(struct jsonw *w, const char *key, uint64_t thousandths); /* 1500: 1.500 */
+void jsonw_object(struct jsonw *w, const char *key); /* opens; close with jsonw_close */
+void jsonw_close(struct jsonw *w);                   /* } */
 void jsonw_raw(struct jsonw *w, const char *key, struct slice json);
 
 #endif
