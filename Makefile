@@ -10,6 +10,9 @@
 #   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
 #   make bench      CPU per event beside nginx split_clients
+#   make bench-growth    how cost and latency grow with workers, connections, claims, dead letters; QUICK=1 is shorter
+#   make bench-overload  twice of what one worker can do is offered: what it takes, refuses, and how it recovers
+#   make soak       SECONDS=3600: does anything grow, was every event done once
 #   make fuzz       F=target SECONDS=60: fuzz one parser
 #   make docs       regenerate docs/CONFIG.md and the sample from the option table
 #   SAN=address,undefined or SAN=thread builds into build/<san>/ with sanitizers
@@ -38,7 +41,7 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench bench-growth bench-overload soak fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -122,7 +125,7 @@ chaos: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --seconds '$(or $(SECONDS),600)' $(if $(SEED),--seed '$(SEED)')
 
 chaos-suite: $(B)/pointsman $(B)/tests/libtestvfs.so
-	@node --test tests/chaos/*.test.mjs
+	@node --test tests/chaos/*.test.mjs bench/curves/*.test.mjs
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --suite
 
 planted: $(B)/pointsman $(B)/tests/libtestvfs.so
@@ -137,6 +140,16 @@ lint:
 
 bench:
 	@bench/run
+
+CURVES := $(B)/pointsman $(B)/bench/load $(B)/bench/backend
+bench-growth: $(CURVES) $(B)/tests/unit/journal_fill
+	@node bench/curves/growth.mjs $(ONLY)
+
+bench-overload: $(CURVES)
+	@node bench/curves/overload.mjs $(ONLY)
+
+soak: $(CURVES)
+	@SECONDS='$(SECONDS)' node bench/curves/soak.mjs
 
 docs: all
 	@$(B)/pointsman check --print-docs > docs/CONFIG.md

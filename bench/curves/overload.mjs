@@ -6,11 +6,10 @@
 // before it, and again from a second before its end: its latency counts from a second after the end. Latencies count
 // from when an event was to be sent. There are many connections, so that the queue is pointsman's and not the senders'.
 
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pause } from '../../tests/e2e/harness/wait.mjs';
 import { cpu, forgetPeak, sampled, Stage, usage } from './stage.mjs';
-import { median } from './judge.mjs';
+import { number, save, table } from './result.mjs';
 
 const QUICK = Boolean(process.env.QUICK);
 const BURST = QUICK ? 3 : 8; // seconds
@@ -80,11 +79,11 @@ async function measure(store) {
     const before = usage(s.pid);
     const used = cpu(s.pid);
     const burst = s.load({
-      rate: Math.round(peak.rate * 2), connections: CONNECTIONS, allow503: true, warmUp: WARM_UP, seconds: BURST,
+      rate: Math.round(peak.rate * 2), connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: BURST,
     });
     const [[run, after], samples] = await sampled(100, () => usage(s.pid), async () => {
       await pause(WARM_UP + (BURST - 1) * 1000);
-      const rest = s.load({ ...half, allow503: true, warmUp: 600_000 });
+      const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
       const done = await burst.ended;
       await pause(RECOVERY * 1000);
       rest.child.kill('SIGUSR1');
@@ -120,4 +119,28 @@ export function judge(m) {
     row('refused from 1 s after', m.after.answers.refused_503, '0', m.after.answers.refused_503 === 0),
     row('memory at most, MiB', m.memory.second / MIB, `<= ${(grown / MIB).toFixed(0)}`, m.memory.second <= grown),
   ];
+}
+
+async function main(stores) {
+  const failed = [];
+  const results = [];
+  for (const store of stores) {
+    if (!STORES[store]) throw new Error(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
+    const m = await measure(store);
+    const rows = judge(m);
+    console.log(`\n${STORES[store].title}: at most ${number(m.peak.rate)} events/s by ${m.peak.connections} senders that wait, ` +
+      `${number(m.peak.cpu_us)} us of CPU each; then ${number(m.burst.sent / m.burst.seconds)}/s for ${BURST} s`);
+    console.log(table([['', 'measured', 'asked', ''], ...rows.map((r) => [r.what, r.value, r.limit, r.kept ? 'kept' : 'NOT KEPT'])]));
+    results.push({ ...m, verdict: rows });
+    failed.push(...rows.filter((r) => !r.kept).map((r) => `${store}: ${r.what}`));
+  }
+  if (process.env.SAVE) save('overload', { overload: results });
+  if (failed.length > 0) throw new Error(`not kept: ${failed.join('; ')}`);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  main(process.argv.length > 2 ? process.argv.slice(2) : ['embedded', 'redis']).catch((error) => {
+    console.error(`overload: ${error.message}`);
+    process.exit(1);
+  });
 }

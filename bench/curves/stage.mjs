@@ -138,8 +138,9 @@ export class Stage {
   }
 
   /** Starts a load; `ended` of what is returned gives the object it printed. Errors are thrown where it fails. */
-  load({ cores = OTHERS, ...options }) {
-    const words = { port: this.port, secret: SECRET, ...options };
+  load({ cores = OTHERS, ...options } = {}) {
+    const payload = options.payloads ? undefined : path.join(ROOT, 'bench/payloads/issues.opened.json');
+    const words = { port: this.port, secret: SECRET, payload, ...options };
     const args = Object.entries(words).flatMap(([name, value]) => {
       const option = `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
       if (value === undefined || value === false) return [];
