@@ -8,43 +8,43 @@
 // minutes, so that its memory can be flat at all.
 
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pause, until } from '../../tests/e2e/harness/wait.mjs';
 import { flatness } from './judge.mjs';
-import { save, table } from './result.mjs';
-import { fileBytes, ROOT, Stage, sampled, usage } from './stage.mjs';
+import { number, save, table } from './result.mjs';
+import { fileBytes, ROOT, SECRET, sampled, Stage, usage } from './stage.mjs';
 
 const SECONDS = Number(process.env.SECONDS || 3600);
 const EVERY = Math.min(5000, Math.max(250, (SECONDS * 1000) / 200)); // between two samples, ms
-const PHASE = Math.min(60, Math.max(5, SECONDS / 12)); // seconds of one load
+const PHASE = Math.min(60, Math.max(10, SECONDS / 12)); // seconds of one load
 const MIB = 2 ** 20;
-const ENTITIES = 2000;
 
 /** What is watched: how it is shown, and how much of a rise between the second and the last quarter is none. */
 export const WATCHED = {
-  rss: { title: 'pointsman, resident', unit: MIB, name: 'MiB', share: 0.02, least: MIB },
-  descriptors: { title: 'pointsman, descriptors', unit: 1, name: '', share: 0.05, least: 4 },
+  rss: { title: 'pointsman, resident', unit: MIB, name: 'MiB', share: 0.02, least: 2 * MIB },
+  descriptors: { title: 'pointsman, descriptors', unit: 1, name: '', share: 0.1, least: 8 },
   threads: { title: 'pointsman, threads', unit: 1, name: '', share: 0, least: 0.5 },
   redis: { title: 'Redis, used', unit: MIB, name: 'MiB', share: 0.03, least: MIB },
   journal: { title: 'journal on disk', unit: MIB, name: 'MiB', share: 0.1, least: 8 * MIB },
 };
 
-/** One phase after the other: the mode that is set in the middle of each. */
+/** The mode that is set in the middle of each phase. What a shadow did counts for nothing: parallel is left to legacy. */
 const PHASES = [
   { mode: 'gradual', percentage: 25 },
   { mode: 'gradual', percentage: 50 },
-  { mode: 'parallel' },
-  { mode: 'gradual', percentage: 10 },
   { mode: 'emergency_rollback' },
+  { mode: 'legacy_only' },
+  { mode: 'parallel' },
   { mode: 'legacy_only' },
   { mode: 'gradual', percentage: 75 },
   { mode: 'new_only' },
 ];
 
 const CONFIG = {
-  store: { remember: '2m' },
-  journal: { keep: '1m' },
+  store: { remember: `${Math.ceil(Math.min(120, SECONDS / 10))}s` },
+  journal: { keep: '60s' },
   retry: { ladder: ['1s', '2s', '5s', '10s', '30s'] },
-  sources: undefined,
+  sources: [{ path: '/webhooks/github', provider: 'github', secrets: [{ value: SECRET }] }],
 };
 
 async function open() {
@@ -61,28 +61,28 @@ async function open() {
   return s;
 }
 
-async function capacity(s) {
-  const run = await s.load({ connections: 128, warmUp: 1000, seconds: 3, ...events() }).ended;
-  return (run.answers.ok + run.answers.accepted_202) / run.seconds;
-}
+const EVENTS = { payloads: path.join(ROOT, 'bench/payloads'), entities: 2000, distribution: 'zipf', duplicates: 5 };
 
-function events() {
-  return { payloads: path.join(ROOT, 'bench/payloads'), entities: ENTITIES, distribution: 'zipf', duplicates: 5 };
+async function quarter(s) {
+  const run = await s.load({ ...EVENTS, connections: 128, warmUp: 1000, seconds: 3 }).ended;
+  return Math.round((run.answers.ok + run.answers.accepted_202) / run.seconds / 4);
 }
 
 /** Two loads side by side for one phase, and the change of mode in its middle. */
 async function phase(s, n, rate) {
   const { mode, percentage } = PHASES[n % PHASES.length];
-  const count = (share) => ({ rate: Math.round(rate * share), count: Math.round(rate * share * PHASE) });
-  const loads = [
-    s.load({ ...events(), ...count(0.85), connections: 64 }),
-    s.load({ ...events(), ...count(0.15), connections: 64, newConnections: true }),
-  ];
+  const before = PHASES[(n + PHASES.length - 1) % PHASES.length].mode;
+  const share = (part) => ({ ...EVENTS, rate: Math.round(rate * part), count: Math.round(rate * part * PHASE) });
+  const loads = [s.load(share(0.85)), s.load({ ...share(0.15), newConnections: true })];
   await pause((PHASE * 1000) / 2);
   const moved = await s.ask('PUT', '/v1/mode', { mode, percentage, reason: 'soak', force: true });
   if (moved.status !== 200) throw new Error(`${mode} was answered ${moved.status}: ${moved.text}`);
   if (n % 4 === 3) s.instance.kill('SIGHUP');
-  return Promise.all(loads.map(async (load) => ({ mode, ...(await load.ended) })));
+  const parallel = mode === 'parallel' || before === 'parallel';
+  return Promise.all(loads.map(async (load) => {
+    const { run, total, answers, latency_us } = await load.ended;
+    return { run, mode, parallel, events: total.events, sent: total.sent, answers, p99_us: latency_us.p99 };
+  }));
 }
 
 async function look(s) {
@@ -93,6 +93,16 @@ async function look(s) {
     redis: Number(/used_memory:(\d+)/.exec(info)[1]),
     journal: fileBytes(path.join(s.dir, 'var'), 'journal.db'),
   };
+}
+
+async function phases(s, rate) {
+  const runs = [];
+  const began = performance.now();
+  for (let n = 0; performance.now() - began < SECONDS * 1000 - PHASE * 500; n++) {
+    runs.push(...await phase(s, n, rate));
+    if (n % 5 === 4) console.log(`${number((performance.now() - began) / 1000)} s, ${JSON.stringify(await look(s))}`);
+  }
+  return runs;
 }
 
 /** Events that were not done exactly once, by run: {run, events, done, twice, both}. */
@@ -110,4 +120,45 @@ export function unaccounted(runs, ledger) {
 export function verdicts(samples) {
   return Object.entries(WATCHED).map(([key, watched]) =>
     ({ key, ...watched, ...flatness(samples.map((one) => [one.t, one[key]]), watched) }));
+}
+
+/** The table of the watched series, and what was sent and done. */
+function report({ verdict, runs, wrong, errors, samples }) {
+  const shown = (value, { unit }) => value / unit;
+  const rows = verdict.map((v) => [v.title, shown(v.second, v), shown(v.end, v), shown(v.per_hour, v), shown(v.allowed, v), v.name,
+    v.flat ? 'flat' : 'GROWS']);
+  const sum = (of) => runs.reduce((n, run) => n + of(run), 0);
+  console.log(table([['', 'second quarter', 'last quarter', 'slope an hour', 'rise allowed', '', ''], ...rows]));
+  console.log(`${number(sum((r) => r.events))} events in ${number(sum((r) => r.sent))} deliveries over ${number(samples.at(-1).t)} s: ` +
+    `${number(sum((r) => r.answers.ok))} done at once, ${number(sum((r) => r.answers.accepted_202))} answered 202, ` +
+    `${number(sum((r) => r.answers.duplicate))} duplicates; ${number(errors)} attempts failed and were tried again; ` +
+    `${wrong.length === 0 ? 'each event was done exactly once' : 'NOT each event was done exactly once:'}`);
+  for (const one of wrong) console.log(JSON.stringify(one));
+}
+
+async function soak() {
+  const s = await open();
+  try {
+    const rate = Number(process.env.RATE) || await quarter(s);
+    console.log(`${rate} events/s for ${SECONDS} s`);
+    const [runs, samples] = await sampled(EVERY, () => look(s), () => phases(s, rate));
+    await until('the queue is empty', async () => (await s.status()).queue.pending === 0, { deadline: 120_000 });
+    const ledger = await s.ledgerSays();
+    const errors = Object.values(ledger).reduce((sum, run) => sum + run.errors, 0);
+    return { rate, seconds: SECONDS, errors, runs, wrong: unaccounted(runs, ledger), verdict: verdicts(samples), samples };
+  } finally {
+    await s.close();
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    const result = await soak();
+    report(result);
+    if (process.env.SAVE) save('soak', { soak: result });
+    if (result.wrong.length > 0 || result.verdict.some((v) => !v.flat)) process.exitCode = 1;
+  } catch (error) {
+    console.error(`soak: ${error.message}`);
+    process.exitCode = 2;
+  }
 }

@@ -123,7 +123,7 @@ export class Stage {
     this.instance = child;
     this.#client?.close();
     this.#client = new Client(`127.0.0.1:${this.admin}`, { connections: 2 });
-    await this.up(child, async () => (await this.ask('GET', '/readyz')).status === 200);
+    await this.up(child, async () => (await this.ask('GET', '/readyz')).status === 200 && (await this.status()).store.up);
     return child;
   }
 
