@@ -72,7 +72,8 @@ $(B)/demo/%: $(B)/demo/%.o $(LIBS)
 $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
 BENCH := $(addprefix $(B)/bench/,load backend disk)
-$(B)/bench/load: $(B)/bench/payload.o $(B)/bench/sender.o
+$(B)/bench/load: $(addprefix $(B)/bench/,run.o sender.o payload.o template.o schedule.o distribution.o cpu.o)
+$(B)/bench/backend: $(addprefix $(B)/bench/,ledger.o due.o schedule.o)
 $(BENCH): $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 
@@ -81,6 +82,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIBS)
 $(B)/tests/unit/test_cli_args: $(B)/cli/args.o
 $(B)/tests/unit/test_cli_client: $(B)/cli/client.o
 $(B)/tests/unit/test_notify: $(B)/cli/notify.o
+$(B)/tests/unit/test_bench_distribution: $(addprefix $(B)/bench/,distribution.o schedule.o)
+$(B)/tests/unit/test_bench_due: $(B)/bench/due.o
+$(B)/tests/unit/test_bench_ledger: $(B)/bench/ledger.o
+$(B)/tests/unit/test_bench_schedule: $(B)/bench/schedule.o
 $(B)/tests/unit/test_takeover: $(addprefix $(B)/cli/,handover.o handover_wire.o takeover.o)
 $(addprefix $(B)/tests/unit/test_,vfs journal_crash row): $(VFS)
 $(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so

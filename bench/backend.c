@@ -1,185 +1,259 @@
-/* The backend of the journal's measurements: answers every event at once and counts their ids. */
+/* The ledger: legacy and new in one process. It answers events as it was told and counts their ids,
+ * so that a run can show that each was done, at the right side, once. */
 #include <arpa/inet.h>
-#include <fcntl.h>
+#include <errno.h>
+#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <pointsman/clock.h>
-#include <pointsman/digest.h>
 #include <pointsman/http.h>
 #include <pointsman/loop.h>
+#include <pointsman/slice.h>
 
-#define ROOM      65536 /* of one request */
-#define RUN_LEN   8     /* ids begin with the run of the load generator that made them */
-#define RUNS_MAX  16
-#define CAP_LEAST 65536
+#include "due.h"
+#include "ledger.h"
+#include "schedule.h"
 
-struct ids { /* hashes, open addressing; 0: free */
-    uint64_t *slots;
-    size_t cap, used;
+#define HEAD_MAX   16384
+#define ROOM       131072 /* read at once */
+#define DROP_MAX   (1u << 20)
+#define LEDGER_MAX (16u << 20) /* of its JSON */
+
+static const char usage[] =
+    "usage: backend --legacy PORT --new PORT [--latency-us N[-M]] [--errors PERCENT[=STATUS]]\n"
+    "               [--answer BYTES] [--percentage P]\n"
+    "POST is an event; its id is X-Pointsman-Event, else X-GitHub-Delivery; one answered with an\n"
+    "error is not done. With --percentage X-Bench-Entity tells at which side it belongs. GET /\n"
+    "answers what was done, by run (the first 8 characters of the ids); any other GET 200.\n";
+
+enum peer_state {
+    PEER_HEAD = 0, /* a head is awaited */
+    PEER_BODY,     /* the rest of the body is dropped */
+    PEER_WAIT,     /* all is here, the answer is not due */
+    PEER_ANSWER,   /* the answer is being written */
+    PEER_GONE,     /* closed while its answer was not due; freed when it is */
 };
 
-struct run {
-    char name[RUN_LEN + 1];
-    uint64_t requests, distinct;
-    uint64_t first_us, last_us; /* monotonic */
+struct server;
+
+struct side { /* a listener */
+    struct server *server;
+    struct watch watch;
+    int name;
+};
+
+struct peer {
+    struct side *side;
+    struct watch watch;
+    int fd;
+    enum peer_state state;
+    uint64_t left; /* bytes of the body to come, or of the answer to write */
+    bool error;    /* this event is answered with one */
+    size_t got;    /* of a head that is not complete */
+    char head[HEAD_MAX];
 };
 
 struct server {
     struct loop *loop;
-    struct watch watch;
-    struct ids ids;
-    struct run runs[RUNS_MAX];
-    unsigned run_count;
+    struct side sides[LEDGER_SIDES];
+    struct ledger ledger;
+    struct due due;
+    struct watch clock; /* a timerfd, set to the first answer that is due */
+    uint64_t armed_us;
+    uint64_t latency_least_us, latency_most_us;
+    uint64_t errors_e4; /* of a million requests */
+    uint64_t error_status;
+    uint64_t answer_len; /* of the body */
+    uint64_t counted;
+    struct buf done, failed; /* whole answers */
+    char room[ROOM];
 };
-
-struct peer {
-    struct server *server;
-    struct watch watch;
-    int fd;
-    size_t got;
-    char data[ROOM];
-};
-
-/* ---- ids ---- */
-
-static bool put(struct ids *ids, uint64_t hash) {
-    size_t at = hash & (ids->cap - 1);
-    for (; ids->slots[at]; at = (at + 1) & (ids->cap - 1))
-        if (ids->slots[at] == hash)
-            return false;
-    ids->slots[at] = hash;
-    ids->used++;
-    return true;
-}
-
-static void grow(struct ids *ids) {
-    struct ids grown = {.cap = ids->cap ? 2 * ids->cap : CAP_LEAST};
-    grown.slots = calloc(grown.cap, sizeof *grown.slots);
-    if (!grown.slots)
-        abort();
-    for (size_t i = 0; i < ids->cap; i++)
-        if (ids->slots[i])
-            (void)put(&grown, ids->slots[i]);
-    free(ids->slots);
-    *ids = grown;
-}
-
-/* True: it is the first time. */
-static bool is_new(struct ids *ids, struct slice id) {
-    if (2 * ids->used >= ids->cap)
-        grow(ids);
-    return put(ids, digest_xxh3(id.ptr, id.len, 0) | 1);
-}
-
-static struct run *run_of(struct server *s, struct slice id) {
-    char name[RUN_LEN + 1] = "";
-    memcpy(name, id.ptr, id.len < RUN_LEN ? id.len : RUN_LEN);
-    for (unsigned i = 0; i < s->run_count; i++)
-        if (strcmp(s->runs[i].name, name) == 0)
-            return &s->runs[i];
-    if (s->run_count == RUNS_MAX)
-        return &s->runs[RUNS_MAX - 1];
-    struct run *run = &s->runs[s->run_count++];
-    memcpy(run->name, name, sizeof name);
-    run->first_us = clock_mono_us();
-    return run;
-}
-
-static void count(struct server *s, struct slice id) {
-    struct run *run = run_of(s, id);
-    run->requests++;
-    run->distinct += is_new(&s->ids, id);
-    run->last_us = clock_mono_us();
-}
-
-/* ---- answers ---- */
-
-static bool write_all(int fd, const char *data, size_t len) {
-    return send(fd, data, len, MSG_NOSIGNAL) == (ssize_t)len;
-}
-
-/* A line for each run: name, requests, distinct ids, µs from its first to its last. */
-static void answer_counts(const struct peer *p) {
-    char body[RUNS_MAX * 96], head[128];
-    int len = 0;
-    for (unsigned i = 0; i < p->server->run_count; i++) {
-        const struct run *r = &p->server->runs[i];
-        len += snprintf(body + len, sizeof body - (size_t)len, "%s %llu %llu %llu\n", r->name,
-                        (unsigned long long)r->requests, (unsigned long long)r->distinct,
-                        (unsigned long long)(r->last_us - r->first_us));
-    }
-    int n = snprintf(head, sizeof head,
-                     "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", len);
-    if (!write_all(p->fd, head, (size_t)n) || !write_all(p->fd, body, (size_t)len))
-        fputs("backend: nobody waited for the counts\n", stderr);
-}
-
-static bool answer(const struct peer *p, const struct http_head *head) {
-    static const char done[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                               "Content-Length: 15\r\n\r\n{\"status\":\"ok\"}";
-    if (slice_is(head->method, "GET")) {
-        answer_counts(p);
-        return false;
-    }
-    struct slice id = http_header(head, "X-Pointsman-Event");
-    if (!id.ptr)
-        return false;
-    count(p->server, id);
-    return write_all(p->fd, done, sizeof done - 1);
-}
-
-/* False: the connection is of no use any more. */
-static bool judge(struct peer *p) {
-    static const struct http_limits limits = {ROOM, 8192, HTTP_HEADERS_MAX};
-    struct http_head head;
-    struct http_problem problem;
-    enum http_parse result = http_parse_request(p->data, p->got, 0, &limits, &head, &problem);
-    if (result == HTTP_MORE)
-        return p->got < ROOM;
-    size_t whole =
-        result == HTTP_OK ? head.size + (head.framing == HTTP_LENGTH ? head.length : 0) : ROOM;
-    if (result == HTTP_BAD || whole >= ROOM || p->got > whole)
-        return false;
-    if (p->got < whole)
-        return true;
-    p->got = 0;
-    return answer(p, &head);
-}
-
-/* ---- connections ---- */
 
 static void hang_up(struct peer *p) {
     watch_stop(&p->watch);
     close(p->fd);
-    free(p);
+    if (p->state == PEER_WAIT)
+        p->state = PEER_GONE;
+    else
+        free(p);
+}
+
+/* ---- answers ---- */
+
+static void write_answer(struct peer *p) {
+    struct server *s = p->side->server;
+    const struct buf *answer = p->error ? &s->failed : &s->done;
+    ssize_t n = send(p->fd, buf_at(answer) + buf_len(answer) - p->left, p->left,
+                     MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n > 0)
+        p->left -= (uint64_t)n;
+    if (!p->left)
+        p->state = PEER_HEAD;
+    if ((n < 0 && errno != EAGAIN) || !watch_set(&p->watch, p->left ? WATCH_WRITE : WATCH_READ))
+        hang_up(p);
+}
+
+static void answer(struct peer *p) {
+    const struct server *s = p->side->server;
+    p->state = PEER_ANSWER;
+    p->left = buf_len(p->error ? &s->failed : &s->done);
+    write_answer(p);
+}
+
+static void arm(struct server *s) {
+    uint64_t at_us = due_next_us(&s->due);
+    struct itimerspec at = {
+        .it_value = {(time_t)(at_us / 1000000), (long)(at_us % 1000000) * 1000}};
+    if (at_us && at_us != s->armed_us &&
+        timerfd_settime(s->clock.fd, TFD_TIMER_ABSTIME, &at, NULL) == 0)
+        s->armed_us = at_us;
+}
+
+static void on_due(void *arg, int what) {
+    struct server *s = arg;
+    uint64_t ticks, now_us = clock_mono_us();
+    (void)what;
+    (void)!read(s->clock.fd, &ticks, sizeof ticks);
+    s->armed_us = 0;
+    while (due_next_us(&s->due) && due_next_us(&s->due) <= now_us) {
+        struct peer *p = due_take(&s->due);
+        if (p->state == PEER_GONE)
+            free(p);
+        else
+            answer(p);
+    }
+    arm(s);
+}
+
+static void wait_or_answer(struct peer *p) {
+    struct server *s = p->side->server;
+    if (!s->latency_most_us) {
+        answer(p);
+        return;
+    }
+    uint64_t spread = s->latency_most_us - s->latency_least_us;
+    uint64_t after_us = s->latency_least_us + schedule_scatter(s->counted) % (spread + 1);
+    p->state = PEER_WAIT;
+    due_add(&s->due, clock_mono_us() + after_us, p);
+    arm(s);
+}
+
+/* The whole ledger, by a call that waits: nobody asks for it while it is measured. */
+static void answer_ledger(const struct peer *p) {
+    struct buf body;
+    char head[128];
+    buf_init(&body, LEDGER_MAX);
+    bool good = ledger_write(&p->side->server->ledger, &body);
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                     "Content-Length: %zu\r\n\r\n",
+                     buf_len(&body));
+    if (!good || send(p->fd, head, (size_t)n, MSG_NOSIGNAL) != n ||
+        send(p->fd, buf_at(&body), buf_len(&body), MSG_NOSIGNAL) != (ssize_t)buf_len(&body))
+        fputs("backend: nobody waited for the counts\n", stderr);
+    buf_free(&body);
+}
+
+/* ---- requests ---- */
+
+/* False: the connection is of no use any more. */
+static bool count(struct peer *p, const struct http_head *head) {
+    struct server *s = p->side->server;
+    struct slice id = http_header(head, "X-Pointsman-Event");
+    if (!id.ptr)
+        id = http_header(head, "X-GitHub-Delivery");
+    if (!id.ptr)
+        return false;
+    s->counted++;
+    p->error = schedule_scatter(s->counted ^ UINT64_C(1) << 40) % 1000000 < s->errors_e4;
+    ledger_note(&s->ledger,
+                &(struct ledger_request){.side = p->side->name,
+                                         .id = id,
+                                         .entity = http_header(head, "X-Bench-Entity"),
+                                         .error = p->error},
+                clock_mono_us());
+    return true;
+}
+
+/* A head, maybe with its body, in `room`. False: the connection is of no use any more. */
+static bool judge(struct peer *p, size_t len) {
+    static const struct http_limits limits = {HEAD_MAX, 8192, HTTP_HEADERS_MAX};
+    struct server *s = p->side->server;
+    struct http_head head;
+    struct http_problem problem;
+    enum http_parse result = http_parse_request(s->room, len, 0, &limits, &head, &problem);
+    if (result == HTTP_MORE && len < HEAD_MAX) {
+        memcpy(p->head, s->room, len);
+        p->got = len;
+        return true;
+    }
+    p->got = 0;
+    if (result != HTTP_OK || head.framing == HTTP_CHUNKED)
+        return false;
+    if (slice_is(head.method, "GET") && slice_is(head.path, "/")) {
+        answer_ledger(p);
+        return false;
+    }
+    uint64_t body = head.framing == HTTP_LENGTH ? head.length : 0;
+    if (len - head.size > body)
+        return false;
+    p->error = false;
+    if (!slice_is(head.method, "GET") && !count(p, &head))
+        return false;
+    p->left = body - (len - head.size);
+    p->state = PEER_BODY;
+    if (!p->left)
+        wait_or_answer(p);
+    return true;
 }
 
 static void on_ready(void *arg, int what) {
     struct peer *p = arg;
-    (void)what;
-    ssize_t n = recv(p->fd, p->data + p->got, sizeof p->data - p->got, MSG_DONTWAIT);
-    if (n > 0)
-        p->got += (size_t)n;
-    if (n <= 0 || !judge(p))
+    struct server *s = p->side->server;
+    if (p->state == PEER_ANSWER && (what & WATCH_WRITE)) {
+        write_answer(p);
+        return;
+    }
+    ssize_t n;
+    if (p->state == PEER_BODY) {
+        n = recv(p->fd, NULL, p->left < DROP_MAX ? p->left : DROP_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    } else {
+        memcpy(s->room, p->head, p->got);
+        n = recv(p->fd, s->room + p->got, sizeof s->room - p->got, MSG_DONTWAIT);
+    }
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0 || p->state == PEER_WAIT || p->state == PEER_ANSWER) {
         hang_up(p);
+    } else if (p->state == PEER_BODY) {
+        p->left -= (uint64_t)n;
+        if (!p->left)
+            wait_or_answer(p);
+    } else if (!judge(p, p->got + (size_t)n)) {
+        hang_up(p);
+    }
 }
 
 static void on_connection(void *arg, int what) {
-    struct server *s = arg;
+    struct side *side = arg;
     const int on = 1;
     (void)what;
-    struct peer *p = calloc(1, sizeof *p);
+    struct peer *p = malloc(sizeof *p);
     if (!p)
         abort();
-    p->server = s;
-    p->fd = accept4(s->watch.fd, NULL, NULL, SOCK_CLOEXEC);
-    watch_init(&p->watch, s->loop, p->fd, on_ready, p);
+    p->side = side;
+    p->state = PEER_HEAD;
+    p->got = 0;
+    p->fd = accept4(side->watch.fd, NULL, NULL, SOCK_CLOEXEC);
+    watch_init(&p->watch, side->server->loop, p->fd, on_ready, p);
     if (p->fd < 0)
         free(p);
     else if (setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
@@ -187,23 +261,120 @@ static void on_connection(void *arg, int what) {
         hang_up(p);
 }
 
-int main(int argc, char **argv) {
-    struct server s = {.loop = loop_new()};
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    const int on = 1;
-    uint64_t port = 0;
-    if (argc != 2 || !slice_to_u64(slice_of(argv[1]), &port) || port > UINT16_MAX) {
-        fputs("usage: backend PORT\nPOST counts X-Pointsman-Event, GET tells the counts.\n",
-              stderr);
-        return 2;
+/* ---- arguments and start ---- */
+
+static _Noreturn void refuse(const char *what, const char *value) {
+    fprintf(stderr, "backend: %s: \"%s\"\n%s", what, value, usage);
+    exit(2);
+}
+
+/* "N" or "N<by>M"; *ret_second is left alone without the second. */
+static void numbers(const char *what, const char *text, char by, uint64_t *ret_first,
+                    uint64_t *ret_second) {
+    struct slice all = slice_of(text);
+    const char *cut = by ? memchr(text, by, all.len) : NULL;
+    struct slice first = cut ? slice(text, (size_t)(cut - text)) : all;
+    if (!slice_to_u64(first, ret_first) || (cut && !slice_to_u64(slice_of(cut + 1), ret_second)))
+        refuse(what, text);
+}
+
+static double percent(const char *text) {
+    char *end;
+    double value = strtod(text, &end);
+    if (end == text || *end || !(value >= 0 && value <= 100))
+        refuse("not a percentage", text);
+    return value;
+}
+
+static void read_options(struct server *s, int argc, char **argv, uint64_t ports[LEDGER_SIDES]) {
+    static const struct option names[] = {{"legacy", required_argument, NULL, 'l'},
+                                          {"new", required_argument, NULL, 'n'},
+                                          {"latency-us", required_argument, NULL, 't'},
+                                          {"errors", required_argument, NULL, 'e'},
+                                          {"answer", required_argument, NULL, 'a'},
+                                          {"percentage", required_argument, NULL, 'p'},
+                                          {NULL, 0, NULL, 0}};
+    double percentage = -1;
+    uint64_t errors = 0;
+    s->error_status = 500;
+    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+        if (c == 'l')
+            numbers("--legacy", optarg, 0, &ports[LEDGER_LEGACY], NULL);
+        else if (c == 'n')
+            numbers("--new", optarg, 0, &ports[LEDGER_NEW], NULL);
+        else if (c == 't')
+            numbers("--latency-us", optarg, '-', &s->latency_least_us, &s->latency_most_us);
+        else if (c == 'e')
+            numbers("--errors", optarg, '=', &errors, &s->error_status);
+        else if (c == 'a')
+            numbers("--answer", optarg, 0, &s->answer_len, NULL);
+        else if (c == 'p')
+            percentage = percent(optarg);
+        else
+            refuse("unknown option", argv[optind - 1]);
     }
+    if (s->latency_most_us < s->latency_least_us)
+        s->latency_most_us = s->latency_least_us;
+    s->errors_e4 = errors * 10000;
+    if (optind != argc || errors > 100 || s->error_status < 400 || s->error_status > 599 ||
+        s->answer_len > 64u << 20 || !ports[0] || !ports[1] || ports[0] > UINT16_MAX ||
+        ports[1] > UINT16_MAX)
+        refuse("out of range or missing", argc > 1 ? argv[1] : "");
+    ledger_init(&s->ledger, percentage);
+}
+
+/* The body is made as long as asked for, if that is longer than what must be in it. */
+static bool make_answer(struct buf *out, unsigned status, const char *body, uint64_t len) {
+    size_t least = strlen(body), pad = len > least + 13 ? len - least - 13 : 0;
+    buf_init(out, ((size_t)64 << 20) + 4096);
+    bool good = buf_printf(out,
+                           "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\n"
+                           "Content-Length: %zu\r\n\r\n%.*s",
+                           status, http_reason(status), pad ? least + 13 + pad : least,
+                           (int)least - 1, body) &&
+                (!pad || buf_puts(out, ",\"padding\":\""));
+    good = good && buf_reserve(out, pad + 2);
+    if (good && pad) {
+        memset(buf_room(out), 'x', pad);
+        buf_commit(out, pad);
+    }
+    return good && buf_puts(out, pad ? "\"}" : "}");
+}
+
+static bool start_side(struct server *s, int name, uint64_t port) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    const int on = 1;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    at.sin_port = htons((uint16_t)port);
+    struct side *side = &s->sides[name];
+    side->server = s;
+    side->name = name;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    watch_init(&s.watch, s.loop, fd, on_connection, &s);
-    if (!s.loop || fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, SOMAXCONN) != 0 ||
-        !watch_set(&s.watch, WATCH_READ)) {
+    watch_init(&side->watch, s->loop, fd, on_connection, side);
+    return fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+           bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, SOMAXCONN) == 0 &&
+           watch_set(&side->watch, WATCH_READ);
+}
+
+static bool start_clock(struct server *s) {
+    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    watch_init(&s->clock, s->loop, fd, on_due, s);
+    return fd >= 0 && watch_set(&s->clock, WATCH_READ);
+}
+
+int main(int argc, char **argv) {
+    static struct server s;
+    struct rlimit files;
+    uint64_t ports[LEDGER_SIDES] = {0};
+    read_options(&s, argc, argv, ports);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+    }
+    s.loop = loop_new();
+    if (!s.loop || !make_answer(&s.done, 200, "{\"status\":\"ok\"}", s.answer_len) ||
+        !make_answer(&s.failed, (unsigned)s.error_status, "{\"status\":\"failed\"}", 0) ||
+        !start_clock(&s) || !start_side(&s, LEDGER_LEGACY, ports[LEDGER_LEGACY]) ||
+        !start_side(&s, LEDGER_NEW, ports[LEDGER_NEW])) {
         perror("backend");
         return 1;
     }

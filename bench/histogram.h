@@ -11,6 +11,7 @@
 
 struct histogram {
     uint64_t count;
+    uint64_t max; /* exact */
     uint64_t buckets[HISTOGRAM_BUCKETS];
 };
 
@@ -29,6 +30,8 @@ static inline uint64_t histogram_top(unsigned index) {
 
 static inline void histogram_add(struct histogram *h, uint64_t us) {
     h->count++;
+    if (us > h->max)
+        h->max = us;
     h->buckets[histogram_index(us)]++;
 }
 

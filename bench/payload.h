@@ -1,5 +1,4 @@
-/* Signed `issues` deliveries about many different issues, made ready before the run. Layer: bench.
- */
+/* Signed deliveries about many different entities, made ready before the run. Layer: bench. */
 #ifndef BENCH_PAYLOAD_H
 #define BENCH_PAYLOAD_H
 
@@ -9,20 +8,24 @@
 #include <pointsman/compiler.h>
 #include <pointsman/slice.h>
 
-/* One request is `front`, a delivery id, and one of `backs`. */
+/* One request is `front`, a delivery id, one of `backs`, and `padding`. */
 struct payload {
-    struct buf front;  /* request line and fields, up to the value of X-GitHub-Delivery */
-    struct buf *backs; /* the rest of the head, with the signature of this body; the body */
-    size_t count;
-    size_t body_len; /* of the first one; they differ by the digits of the number */
+    struct buf front;   /* request line and fields, up to the value of X-GitHub-Delivery */
+    struct buf *backs;  /* for each entity: the rest of the head with the signature; the body */
+    struct buf padding; /* the end of all bodies; empty unless they are made larger */
+    size_t count;       /* of entities */
+    size_t body_len;    /* their mean */
 };
 
 struct payload_options {
-    const char *template; /* JSON file; {{number}} stands for the issue's number */
-    const char *secret;
-    const char *path; /* request target */
-    unsigned port;
-    unsigned entities;
+    const char *file;   /* a template, see template.h */
+    const char *folder; /* or many: the nth entity gets the nth of them, over and over */
+    const char *secret; /* not needed with `unsigned_` */
+    const char *path;   /* request target */
+    unsigned port;      /* of Host */
+    unsigned entities;  /* fewer are made where all their bodies are more than half a GiB */
+    unsigned body;      /* bytes of each body, within a few; 0: as the template has it */
+    unsigned unsigned_; /* no signature */
 };
 
 /* False: stderr says why, nothing is held. */

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -15,16 +14,23 @@
 #include <unistd.h>
 
 #include <pointsman/clock.h>
-#include <pointsman/digest.h>
 #include <pointsman/http.h>
 
-#define ANSWER_MAX 16384
-#define TICK_NS    500000
+#define ANSWER_MAX 4096   /* of an answer's head, and of what is looked at of its body */
+#define AGAIN_US   100000 /* without a rate: the pause after a connection broke */
 
 enum sender_state {
-    SENDER_IDLE = 0, /* connected, between two deliveries */
-    SENDER_BUSY,     /* a delivery is on its way and not answered */
-    SENDER_CLOSED,   /* its answer could not be used; the run has failed */
+    SENDER_CLOSED = 0, /* no descriptor */
+    SENDER_IDLE,       /* connected, between two deliveries */
+    SENDER_BUSY,       /* a delivery is on its way, its answer is awaited */
+    SENDER_LONG,       /* the answer does not fit: its rest is dropped */
+};
+
+struct answer {
+    unsigned status;
+    bool retry_after;
+    bool duplicate;
+    bool keep_alive;
 };
 
 struct sender {
@@ -32,48 +38,84 @@ struct sender {
     struct watch watch;
     int fd; /* -1: closed */
     enum sender_state state;
+    struct counts *counts; /* of the delivery under way */
     uint64_t began_us;
-    char id[40]; /* of the delivery under way */
-    struct iovec parts[3];
+    char id[SCHEDULE_ID_MAX];
+    struct iovec parts[4];
     unsigned next_part;
-    size_t got;  /* bytes of the answer */
-    size_t seen; /* of which the parser has judged */
-    char answer[ANSWER_MAX];
+    size_t got;    /* bytes of the answer */
+    size_t seen;   /* of which the parser has judged */
+    uint64_t left; /* of a long answer: bytes to come */
+    struct answer answer;
+    char data[ANSWER_MAX];
+};
+
+struct idle { /* a connection that says nothing */
+    struct senders *all;
+    struct watch watch;
 };
 
 struct senders {
     struct loop *loop;
     const struct payload *payload;
+    struct schedule *schedule;
+    const struct distribution *distribution;
+    struct sender_options options;
     struct counts *counts;
+    struct idle *idle;
+    unsigned idle_count, idle_closed;
     bool finishing;
     unsigned busy;
-    uint32_t run;  /* makes ids unique over runs */
-    uint64_t sent; /* and within one */
-    struct pace pace;
-    uint64_t start_us;
-    struct watch clock; /* of a rate: a timerfd, -1 without */
-    unsigned connections;
+    uint64_t sent;
+    struct watch clock; /* a timerfd; -1 without a rate */
+    uint64_t armed_us;  /* when it fires; 0: not set */
+    struct timer again;
+    unsigned free_count; /* senders without a delivery, the last one freed on top */
+    struct sender **free;
     struct sender sender[];
 };
 
+static void dispatch(struct senders *all);
+
+/* ---- states ---- */
+
+static bool is_busy(enum sender_state state) {
+    return state == SENDER_BUSY || state == SENDER_LONG;
+}
+
 static void set_state(struct sender *s, enum sender_state next) {
     struct senders *all = s->all;
-    all->busy += (next == SENDER_BUSY);
-    all->busy -= (s->state == SENDER_BUSY);
+    bool was = is_busy(s->state), is = is_busy(next);
     s->state = next;
-    if (!all->busy && (all->finishing || next == SENDER_CLOSED))
+    all->busy += is;
+    all->busy -= was;
+    if (was && !is)
+        all->free[all->free_count++] = s;
+    if (!all->busy && all->finishing)
         loop_stop(all->loop);
 }
 
-static void give_up(struct sender *s) {
-    s->all->counts->broken++;
-    watch_stop(&s->watch);
-    close(s->fd);
+static void hang_up(struct sender *s) {
+    if (s->fd >= 0) {
+        watch_stop(&s->watch);
+        close(s->fd);
+    }
     s->fd = -1;
     set_state(s, SENDER_CLOSED);
 }
 
+static void give_up(struct sender *s) {
+    struct senders *all = s->all;
+    s->counts->broken++;
+    hang_up(s);
+    timer_set(all->loop, &all->again, AGAIN_US);
+}
+
+/* ---- a delivery ---- */
+
+/* An answer can come before all was written, and stays readable when the connection was reset. */
 static void write_rest(struct sender *s) {
+    int what = WATCH_READ;
     while (s->next_part < ARRAY_LEN(s->parts)) {
         struct msghdr message = {.msg_iov = s->parts + s->next_part,
                                  .msg_iovlen = ARRAY_LEN(s->parts) - s->next_part};
@@ -81,11 +123,9 @@ static void write_rest(struct sender *s) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
+            what |= WATCH_WRITE;
+        if (n < 0)
             break;
-        if (n < 0) {
-            give_up(s);
-            return;
-        }
         size_t left = (size_t)n;
         while (s->next_part < ARRAY_LEN(s->parts) && left >= s->parts[s->next_part].iov_len)
             left -= s->parts[s->next_part++].iov_len;
@@ -94,8 +134,7 @@ static void write_rest(struct sender *s) {
             s->parts[s->next_part].iov_len -= left;
         }
     }
-    bool all_written = s->next_part == ARRAY_LEN(s->parts);
-    if (!watch_set(&s->watch, all_written ? WATCH_READ : WATCH_READ | WATCH_WRITE))
+    if (!watch_set(&s->watch, what))
         give_up(s);
 }
 
@@ -103,106 +142,169 @@ static struct iovec part(struct slice bytes) {
     return (struct iovec){(void *)(uintptr_t)bytes.ptr, bytes.len};
 }
 
-/* Issues come in an order that looks random and gives each the same share (Weyl sequence). */
-static const struct buf *next_back(const struct senders *all) {
-    uint32_t spread = (uint32_t)(all->sent * UINT64_C(2654435769));
-    return &all->payload->backs[((uint64_t)spread * all->payload->count) >> 32];
+static void on_ready(void *arg, int what);
+
+static struct sockaddr_in address(const struct senders *all) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)all->options.port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return to;
 }
 
-/* Ids come in no order, as senders' do, so that an index over them is hit all over. It is one to
- * one (splitmix64). */
-static uint64_t scattered(uint64_t nth) {
-    nth = (nth ^ (nth >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    nth = (nth ^ (nth >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return nth ^ (nth >> 31);
-}
-
-static uint64_t planned_us(const struct senders *all, uint64_t nth) {
-    return all->pace.rate ? all->start_us + nth * 1000000 / all->pace.rate : clock_mono_us();
-}
-
-static bool is_time(const struct senders *all) {
-    return !all->finishing && (!all->pace.rate || planned_us(all, all->sent) <= clock_mono_us());
+/* It connects meanwhile: until then nothing can be written. */
+static bool open_one(struct sender *s) {
+    struct sockaddr_in to = address(s->all);
+    const int on = 1;
+    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->fd < 0)
+        return false;
+    watch_init(&s->watch, s->all->loop, s->fd, on_ready, s);
+    return setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+           (connect(s->fd, (struct sockaddr *)&to, sizeof to) == 0 || errno == EINPROGRESS);
 }
 
 static void begin(struct sender *s) {
     struct senders *all = s->all;
-    int len = snprintf(s->id, sizeof s->id, "%08x-%016llx", all->run,
-                       (unsigned long long)scattered(all->sent));
+    uint64_t nth = all->sent++, event = schedule_event(all->schedule, nth);
+    unsigned entity = distribution_entity(all->distribution, event);
+    schedule_id(all->schedule, event, s->id);
     s->parts[0] = part(buf_slice(&all->payload->front));
-    s->parts[1] = part(slice(s->id, (size_t)len));
-    s->parts[2] = part(buf_slice(next_back(all)));
+    s->parts[1] = part(slice_of(s->id));
+    s->parts[2] = part(buf_slice(&all->payload->backs[entity]));
+    s->parts[3] = part(buf_slice(&all->payload->padding));
     s->next_part = 0;
     s->got = s->seen = 0;
-    s->began_us = planned_us(all, all->sent++);
-    if (all->sent == all->pace.count)
-        all->finishing = true;
+    s->answer = (struct answer){0};
+    s->began_us = all->schedule->rate ? schedule_due_us(all->schedule, nth) : clock_mono_us();
+    s->counts = all->counts;
+    s->counts->sent++;
+    s->counts->repeated += event != nth;
+    all->finishing |= all->sent == all->options.count;
     set_state(s, SENDER_BUSY);
-    write_rest(s);
+    if (s->fd >= 0 || open_one(s))
+        write_rest(s);
+    else
+        give_up(s);
 }
 
-static void answered(struct sender *s, unsigned status) {
-    struct counts *counts = s->all->counts;
-    histogram_add(&counts->latency, clock_mono_us() - s->began_us);
-    if (status / 100 == 2) {
-        counts->good++;
-        counts->queued += (status == 202);
+/* ---- its answer ---- */
+
+static void answered(struct sender *s) {
+    struct counts *counts = s->counts;
+    const struct answer *a = &s->answer;
+    uint64_t took_us = clock_mono_us() - s->began_us;
+    counts->ok += a->status / 100 == 2 && a->status != 202 && !a->duplicate;
+    counts->accepted += a->status == 202 && !a->duplicate;
+    counts->duplicate += a->duplicate;
+    if (a->status / 100 == 2) {
+        histogram_add(&counts->latency, took_us);
+    } else if (a->status == 503) {
+        counts->refused++;
+        counts->retry_after += a->retry_after;
+        histogram_add(&counts->refused_latency, took_us);
     } else {
         counts->other++;
-        counts->last_other = status;
+        counts->last_other = a->status;
     }
-    set_state(s, SENDER_IDLE);
-    if (is_time(s->all))
-        begin(s);
+    if (a->keep_alive && !s->all->options.new_connections && s->next_part == ARRAY_LEN(s->parts))
+        set_state(s, SENDER_IDLE);
+    else
+        hang_up(s);
+    dispatch(s->all);
 }
 
+/* SENDER_BUSY: a head, and what follows it, as far as it fits. */
 static void judge(struct sender *s) {
     static const struct http_limits limits = {ANSWER_MAX, 0, HTTP_HEADERS_MAX};
+    static const char duplicate[] = "\"status\":\"duplicate\"";
     struct http_head head;
     struct http_problem problem;
     enum http_parse result =
-        http_parse_response(s->answer, s->got, s->seen, false, &limits, &head, &problem);
+        http_parse_response(s->data, s->got, s->seen, false, &limits, &head, &problem);
     if (result == HTTP_MORE) {
         s->seen = s->got;
         return;
     }
-    bool countable = result == HTTP_OK && head.keep_alive && head.status >= 200 &&
-                     (head.framing == HTTP_NO_BODY || head.framing == HTTP_LENGTH);
-    size_t whole = head.size + (head.framing == HTTP_LENGTH ? head.length : 0);
-    if (!countable || s->next_part < ARRAY_LEN(s->parts) || whole > ANSWER_MAX || s->got > whole)
+    uint64_t whole = head.size + (head.framing == HTTP_LENGTH ? head.length : 0);
+    if (result != HTTP_OK || head.status < 200 || s->got > whole ||
+        (head.framing != HTTP_NO_BODY && head.framing != HTTP_LENGTH)) {
         give_up(s);
-    else if (s->got == whole)
-        answered(s, head.status);
+        return;
+    }
+    s->seen = 0; /* a whole head is parsed again */
+    s->answer = (struct answer){.status = head.status,
+                                .retry_after = http_header(&head, "Retry-After").ptr != NULL,
+                                .keep_alive = head.keep_alive};
+    if (s->got == whole) {
+        s->answer.duplicate =
+            memmem(s->data + head.size, whole - head.size, duplicate, sizeof duplicate - 1) != NULL;
+        answered(s);
+    } else if (whole > ANSWER_MAX) {
+        s->left = whole - s->got;
+        set_state(s, SENDER_LONG);
+    }
+}
+
+static void drop(struct sender *s) {
+    size_t most = s->left < ((size_t)1 << 20) ? (size_t)s->left : (size_t)1 << 20;
+    ssize_t n = recv(s->fd, NULL, most, MSG_TRUNC);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        give_up(s);
+        return;
+    }
+    s->left -= (uint64_t)n;
+    if (!s->left)
+        answered(s);
 }
 
 static void on_ready(void *arg, int what) {
     struct sender *s = arg;
     if (what & WATCH_WRITE)
         write_rest(s);
-    if (s->state == SENDER_CLOSED || !(what & WATCH_READ))
+    if (s->fd < 0 || !(what & WATCH_READ))
         return;
-    ssize_t n = recv(s->fd, s->answer + s->got, sizeof s->answer - s->got, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n <= 0 || s->state != SENDER_BUSY) {
-        give_up(s);
+    if (s->state == SENDER_LONG) {
+        drop(s);
         return;
     }
-    s->got += (size_t)n;
-    judge(s);
+    ssize_t n = recv(s->fd, s->data + s->got, sizeof s->data - s->got, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (s->state == SENDER_IDLE) { /* the server is free to close it */
+        hang_up(s);
+    } else if (n <= 0) {
+        give_up(s);
+    } else {
+        s->got += (size_t)n;
+        judge(s);
+    }
 }
 
-static bool open_one(struct sender *s, unsigned port) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const int on = 1;
-    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->fd < 0)
+/* ---- when ---- */
+
+static bool is_due(const struct senders *all) {
+    if (all->finishing)
         return false;
-    watch_init(&s->watch, s->all->loop, s->fd, on_ready, s);
-    return connect(s->fd, (struct sockaddr *)&to, sizeof to) == 0 &&
-           setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
-           fcntl(s->fd, F_SETFL, O_NONBLOCK) == 0;
+    if (!all->schedule->rate)
+        return !timer_is_set(&all->again);
+    return schedule_due_us(all->schedule, all->sent) <= clock_mono_us();
+}
+
+static void arm(struct senders *all) {
+    uint64_t at_us = schedule_due_us(all->schedule, all->sent);
+    struct itimerspec at = {
+        .it_value = {(time_t)(at_us / 1000000), (long)(at_us % 1000000) * 1000}};
+    if (at_us != all->armed_us && timerfd_settime(all->clock.fd, TFD_TIMER_ABSTIME, &at, NULL) == 0)
+        all->armed_us = at_us;
+}
+
+/* Where no connection is free, the next one that is will ask again. */
+static void dispatch(struct senders *all) {
+    while (all->free_count && is_due(all))
+        begin(all->free[--all->free_count]);
+    if (all->schedule->rate && all->free_count && !all->finishing)
+        arm(all);
 }
 
 static void on_tick(void *arg, int what) {
@@ -210,58 +312,110 @@ static void on_tick(void *arg, int what) {
     uint64_t ticks;
     (void)what;
     (void)!read(all->clock.fd, &ticks, sizeof ticks);
-    for (unsigned i = 0; i < all->connections && is_time(all); i++)
-        if (all->sender[i].state == SENDER_IDLE)
-            begin(&all->sender[i]);
+    all->armed_us = 0;
+    dispatch(all);
+}
+
+static void on_again(void *arg) {
+    dispatch(arg);
 }
 
 static bool start_clock(struct senders *all) {
-    const struct itimerspec every = {{0, TICK_NS}, {0, TICK_NS}};
-    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     watch_init(&all->clock, all->loop, fd, on_tick, all);
-    return fd >= 0 && timerfd_settime(fd, 0, &every, NULL) == 0 &&
-           watch_set(&all->clock, WATCH_READ);
+    return fd >= 0 && watch_set(&all->clock, WATCH_READ);
 }
 
-struct senders *senders_new(struct loop *loop, const struct payload *payload, unsigned port,
-                            unsigned connections, struct pace pace, struct counts *counts) {
-    struct senders *all = calloc(1, sizeof *all + connections * sizeof all->sender[0]);
+/* ---- silent connections ---- */
+
+static void on_idle(void *arg, int what) {
+    struct idle *idle = arg;
+    char bytes[64];
+    (void)what;
+    if (recv(idle->watch.fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        return;
+    watch_stop(&idle->watch);
+    close(idle->watch.fd);
+    idle->watch.fd = -1;
+    idle->all->idle_closed++;
+}
+
+static bool open_idle(struct senders *all) {
+    struct sockaddr_in to = address(all);
+    all->idle = calloc(all->options.idle, sizeof *all->idle);
+    if (!all->idle && all->options.idle)
+        return false;
+    while (all->idle_count < all->options.idle) {
+        struct idle *idle = &all->idle[all->idle_count];
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+            return false;
+        idle->all = all;
+        watch_init(&idle->watch, all->loop, fd, on_idle, idle);
+        all->idle_count++;
+        if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
+            !watch_set(&idle->watch, WATCH_READ))
+            return false;
+    }
+    return true;
+}
+
+unsigned senders_idle_closed(const struct senders *all) {
+    return all->idle_closed;
+}
+
+/* ---- all of them ---- */
+
+struct senders *senders_new(struct loop *loop, const struct payload *payload,
+                            struct schedule *schedule, const struct distribution *distribution,
+                            const struct sender_options *options) {
+    struct senders *all = calloc(1, sizeof *all + options->connections * sizeof all->sender[0]);
     if (!all)
         return NULL;
-    all->loop = loop;
-    all->payload = payload;
-    all->counts = counts;
-    all->pace = pace;
+    *all = (struct senders){.loop = loop,
+                            .payload = payload,
+                            .schedule = schedule,
+                            .distribution = distribution,
+                            .options = *options};
     all->clock.fd = -1;
-    random_bytes(&all->run, sizeof all->run);
-    for (unsigned i = 0; i < connections; i++) {
-        struct sender *s = &all->sender[all->connections++];
+    timer_init(&all->again, on_again, all);
+    all->free = calloc(options->connections, sizeof(struct sender *));
+    bool good = all->free && (!schedule->rate || start_clock(all)) && open_idle(all);
+    for (unsigned i = options->connections; i-- > 0;) {
+        struct sender *s = &all->sender[i];
         s->all = all;
-        if (!open_one(s, port)) {
-            fprintf(stderr, "load: 127.0.0.1:%u: %s\n", port, strerror(errno));
-            senders_free(all);
-            return NULL;
-        }
+        s->fd = -1;
+        if (good)
+            all->free[all->free_count++] = s;
     }
-    if (pace.rate && !start_clock(all)) {
-        fprintf(stderr, "load: no timer: %s\n", strerror(errno));
+    if (!good) {
+        fprintf(stderr, "load: 127.0.0.1:%u: %s\n", options->port, strerror(errno));
         senders_free(all);
         return NULL;
     }
     return all;
 }
 
-uint32_t senders_run(const struct senders *all) {
-    return all->run;
+void senders_count(struct senders *all, struct counts *counts) {
+    all->counts = counts;
 }
 
 void senders_start(struct senders *all) {
-    all->start_us = clock_mono_us();
-    for (unsigned i = 0; i < all->connections && is_time(all); i++)
-        begin(&all->sender[i]);
+    all->schedule->start_us = clock_mono_us();
+    dispatch(all);
 }
 
 void senders_finish(struct senders *all) {
+    uint64_t now_us = clock_mono_us(), due = all->sent;
+    if (all->schedule->rate && !all->finishing)
+        due = schedule_due(all->schedule, now_us);
+    if (all->options.count && (due > all->options.count || !all->schedule->rate))
+        due = all->options.count;
+    for (uint64_t nth = all->sent; nth < due; nth++) {
+        all->counts->unsent++;
+        if (all->schedule->rate)
+            histogram_add(&all->counts->latency, now_us - schedule_due_us(all->schedule, nth));
+    }
     all->finishing = true;
     if (!all->busy)
         loop_stop(all->loop);
@@ -270,16 +424,22 @@ void senders_finish(struct senders *all) {
 void senders_free(struct senders *all) {
     if (!all)
         return;
+    timer_stop(&all->again);
     if (all->clock.fd >= 0) {
         watch_stop(&all->clock);
         close(all->clock.fd);
     }
-    for (unsigned i = 0; i < all->connections; i++) {
-        struct sender *s = &all->sender[i];
-        if (s->fd < 0)
-            continue;
-        watch_stop(&s->watch);
-        close(s->fd);
-    }
+    for (unsigned i = 0; i < all->options.connections; i++)
+        if (all->sender[i].fd >= 0) {
+            watch_stop(&all->sender[i].watch);
+            close(all->sender[i].fd);
+        }
+    for (unsigned i = 0; i < all->idle_count; i++)
+        if (all->idle[i].watch.fd >= 0) {
+            watch_stop(&all->idle[i].watch);
+            close(all->idle[i].watch.fd);
+        }
+    free(all->idle);
+    free(all->free);
     free(all);
 }

@@ -1,5 +1,5 @@
-/* Connections that post deliveries one after the other, each as soon as the last was answered, or
- * at a rate. Layer: bench. */
+/* Connections that post deliveries, each as soon as the last was answered, or at a constant rate.
+ * Layer: bench. */
 #ifndef BENCH_SENDER_H
 #define BENCH_SENDER_H
 
@@ -9,36 +9,53 @@
 #include <pointsman/compiler.h>
 #include <pointsman/loop.h>
 
+#include "distribution.h"
 #include "histogram.h"
 #include "payload.h"
+#include "schedule.h"
 
+/* Of one phase: a delivery's answer counts where it was sent, whenever it came. */
 struct counts {
-    uint64_t good;   /* 2xx */
-    uint64_t queued; /* of which 202: on disk, not yet done */
-    uint64_t other;  /* any other status */
+    uint64_t sent;
+    uint64_t repeated; /* of which repeat an earlier event */
+    uint64_t unsent;   /* was due when time was up, and no connection had been free */
+    uint64_t ok;       /* 2xx, but for the next two */
+    uint64_t accepted; /* 202: on disk, not yet done */
+    uint64_t duplicate;
+    uint64_t refused;     /* 503 */
+    uint64_t retry_after; /* of which say when to come back */
+    uint64_t other;
     uint64_t broken; /* closed, garbage, or more than was announced */
     unsigned last_other;
-    struct histogram latency; /* first byte written (at a rate: when it was to be) to last byte
-                                 read, of all answers */
+    /* From when it was to be sent (without a rate: first byte written) to the last byte read; the
+     * first one of 2xx, and of what was not sent: how long it had waited. */
+    struct histogram latency;
+    struct histogram refused_latency;
 };
 
-struct pace {
-    unsigned rate;  /* deliveries a second, however fast the answers are; 0: no pauses */
-    unsigned count; /* then it finishes by itself; 0: until it is told */
+struct sender_options {
+    unsigned port;            /* of 127.0.0.1 */
+    unsigned connections;     /* at most; at a rate they are opened when needed */
+    unsigned idle;            /* further ones that are opened first and stay silent */
+    unsigned new_connections; /* one for each delivery */
+    unsigned count;           /* deliveries, then it finishes by itself; 0: until it is told */
 };
 
 struct senders; /* all of them */
 
-/* Connects to 127.0.0.1. NULL: stderr says why. The payload outlives it; counts may be cleared at
- * any time. */
+/* NULL: stderr says why. Payload, schedule and distribution outlive it; the schedule begins with
+ * senders_start. */
 MUST_CHECK struct senders *senders_new(struct loop *loop, const struct payload *payload,
-                                       unsigned port, unsigned connections, struct pace pace,
-                                       struct counts *counts);
-/* What their ids begin with: eight hex digits. */
-uint32_t senders_run(const struct senders *all);
+                                       struct schedule *schedule,
+                                       const struct distribution *distribution,
+                                       const struct sender_options *options);
+/* What is sent from now on counts there. */
+void senders_count(struct senders *all, struct counts *counts);
 void senders_start(struct senders *all);
-/* No new deliveries; loop_stop when the last one was answered. */
+/* No new deliveries: those that were due are counted as unsent; loop_stop when the last one was
+ * answered. */
 void senders_finish(struct senders *all);
+unsigned senders_idle_closed(const struct senders *all); /* of the silent ones, by the server */
 void senders_free(struct senders *all);
 
 #endif
