@@ -1,11 +1,6 @@
-// What a series of samples says: medians, slopes that outliers do not move, and whether something grows.
+// What a series of samples says: slopes that outliers do not move, and whether something grows.
 
-export function median(values) {
-  if (values.length === 0) throw new Error('the median of nothing');
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
+import { median } from '../lib/figures.mjs';
 
 /** The median of the slopes between all pairs of points (Theil and Sen): y per unit of x. */
 export function slope(points) {

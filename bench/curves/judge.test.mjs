@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Rng } from '../../tests/chaos/parts/rng.mjs';
-import { flatness, median, slope } from './judge.mjs';
+import { flatness, slope } from './judge.mjs';
 
 const HOUR = Array.from({ length: 720 }, (_, i) => i * 5);
 
@@ -49,7 +49,6 @@ test('too few samples are no verdict', () => {
   assert.throws(() => flatness(HOUR.slice(0, 10).map((t) => [t, 1])), /at least 16/);
 });
 
-test('slope and median do not follow outliers', () => {
-  assert.equal(median([1, 900, 2, 3]), 2.5);
+test('a slope does not follow outliers', () => {
   assert.equal(slope([[0, 0], [1, 2], [2, 400], [3, 6], [4, 8]]), 2);
 });

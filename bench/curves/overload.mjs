@@ -7,9 +7,10 @@
 // from when an event was to be sent. There are many connections, so that the queue is pointsman's and not the senders'.
 
 import { fileURLToPath } from 'node:url';
-import { pause } from '../../tests/e2e/harness/wait.mjs';
-import { cpu, forgetPeak, sampled, Stage, usage } from './stage.mjs';
-import { number, save, table } from './result.mjs';
+import { table } from '../lib/figures.mjs';
+import { Failure, pause } from '../lib/processes.mjs';
+import { keep } from './keep.mjs';
+import { figures, forgetPeak, onStage, sampled, usage } from './stage.mjs';
 
 const QUICK = Boolean(process.env.QUICK);
 const BURST = QUICK ? 3 : 8; // seconds
@@ -35,65 +36,45 @@ const STORES = {
   redis: { title: 'claims in Redis', redis: true, config: {} },
 };
 
-const config = (over) => ({
-  ...over,
-  limits: { connections: 2 * CONNECTIONS },
-});
-
-async function stage(store) {
-  const s = new Stage('overload');
-  try {
-    if (STORES[store].redis) await s.redis();
-    await s.backends();
-    await s.pointsman({ config: config(STORES[store].config) });
-  } catch (error) {
-    await s.close();
-    throw error;
-  }
-  return s;
-}
-
 /** The most that is answered per second, by senders that wait for each answer; and what an event costs. */
 async function capacity(s) {
   const found = [];
   for (const connections of QUICK ? [64, 256] : [64, 256, 64, 256]) {
-    const run = await s.load({ connections, warmUp: 1000, seconds: QUICK ? 2 : 4, cpu: `pointsman=${s.pid}` }).ended;
-    found.push({ connections, rate: run.answers.ok / run.seconds, cpu_us: run.cpu_us.pointsman / run.answers.ok });
+    const load = s.load({ connections, warmUp: 1000, seconds: QUICK ? 2 : 4, cpu: { pointsman: s.pid } });
+    found.push({ connections, ...figures(await load.report(), ['pointsman']) });
   }
   return found.sort((a, b) => b.rate - a.rate)[0];
 }
 
+/** The burst, and half of the capacity from before its end: what was measured of it begins RECOVERY after the end. */
+async function burstAndRest(s, rate, half) {
+  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: BURST });
+  await pause(WARM_UP + (BURST - 1) * 1000);
+  const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
+  const during = await burst.report();
+  await pause(RECOVERY * 1000);
+  rest.child.kill('SIGUSR1');
+  return { burst: during, after: await rest.report() };
+}
+
+/** The most memory in the first and the second half of the samples. */
 function memory(samples) {
   const half = samples.length >> 1;
   const most = (list) => Math.max(...list.map((one) => one.rss));
   return { first: most(samples.slice(0, half)), second: most(samples.slice(half)) };
 }
 
-async function measure(store) {
-  const s = await stage(store);
-  try {
-    const peak = await capacity(s);
-    const half = { rate: Math.round(peak.rate / 2), connections: 256, seconds: QUICK ? 2 : 4 };
-    const usual = await s.load({ ...half, warmUp: 500 }).ended;
-    forgetPeak(s.pid);
-    const before = usage(s.pid);
-    const used = cpu(s.pid);
-    const burst = s.load({
-      rate: Math.round(peak.rate * 2), connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: BURST,
-    });
-    const [[run, after], samples] = await sampled(100, () => usage(s.pid), async () => {
-      await pause(WARM_UP + (BURST - 1) * 1000);
-      const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
-      const done = await burst.ended;
-      await pause(RECOVERY * 1000);
-      rest.child.kill('SIGUSR1');
-      return [done, await rest.ended];
-    });
-    const cores = (cpu(s.pid) - used) / 1e6;
-    return { store, peak, usual, burst: run, after, cores, before, end: usage(s.pid), memory: memory(samples) };
-  } finally {
-    await s.close();
-  }
+async function measure(store, s) {
+  if (STORES[store].redis) await s.redis();
+  await s.backends();
+  await s.pointsman({ config: { ...STORES[store].config, limits: { connections: 2 * CONNECTIONS } } });
+  const peak = await capacity(s);
+  const half = { rate: Math.round(peak.rate / 2), connections: 256, seconds: QUICK ? 2 : 4 };
+  const usual = await s.load({ ...half, warmUp: 500 }).report();
+  forgetPeak(s.pid);
+  const before = usage(s.pid);
+  const [ran, samples] = await sampled(100, () => usage(s.pid), () => burstAndRest(s, Math.round(peak.rate * 2), half));
+  return { store, peak, usual, ...ran, before, end: usage(s.pid), memory: memory(samples) };
 }
 
 /** [{what, value, limit, kept}] of one measurement. */
@@ -121,26 +102,33 @@ export function judge(m) {
   ];
 }
 
-async function main(stores) {
-  const failed = [];
+function report({ store, peak, burst }, rows) {
+  console.log(`\n${STORES[store].title}: at most ${Math.round(peak.rate)} events/s by ${peak.connections} senders that wait, ` +
+    `${peak.pointsman_us.toFixed(1)} us of CPU each; then ${Math.round(burst.sent / burst.seconds)}/s for ${BURST} s`);
+  console.log(table(['', 'measured', 'asked', ''], rows.map((r) => [r.what, r.value, r.limit, r.kept ? 'kept' : 'NOT KEPT'])));
+}
+
+/** Measures with these stores and prints; [{…, verdict}]. */
+export async function overload(stores = ['embedded', 'redis']) {
   const results = [];
   for (const store of stores) {
-    if (!STORES[store]) throw new Error(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
-    const m = await measure(store);
-    const rows = judge(m);
-    console.log(`\n${STORES[store].title}: at most ${number(m.peak.rate)} events/s by ${m.peak.connections} senders that wait, ` +
-      `${number(m.peak.cpu_us)} us of CPU each; then ${number(m.burst.sent / m.burst.seconds)}/s for ${BURST} s`);
-    console.log(table([['', 'measured', 'asked', ''], ...rows.map((r) => [r.what, r.value, r.limit, r.kept ? 'kept' : 'NOT KEPT'])]));
-    results.push({ ...m, verdict: rows });
-    failed.push(...rows.filter((r) => !r.kept).map((r) => `${store}: ${r.what}`));
+    if (!STORES[store]) throw new Failure(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
+    const m = await onStage({}, (s) => measure(store, s));
+    const verdict = judge(m);
+    report(m, verdict);
+    results.push({ ...m, verdict });
   }
-  if (process.env.SAVE) save('overload', { overload: results });
-  if (failed.length > 0) throw new Error(`not kept: ${failed.join('; ')}`);
+  return results;
+}
+
+/** What was not kept, as texts. */
+export function notKept(results) {
+  return results.flatMap((m) => m.verdict.filter((r) => !r.kept).map((r) => `${m.store}: ${r.what}`));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  main(process.argv.length > 2 ? process.argv.slice(2) : ['embedded', 'redis']).catch((error) => {
-    console.error(`overload: ${error.message}`);
-    process.exit(1);
+  await keep('overload', async () => {
+    const results = await overload(process.argv.length > 2 ? process.argv.slice(2) : undefined);
+    return { parts: { overload: results }, failed: notKept(results) };
   });
 }

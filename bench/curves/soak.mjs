@@ -7,16 +7,17 @@
 // tried again; modes that change, a rollback now and then, and configurations read anew. Redis remembers events for two
 // minutes, so that its memory can be flat at all.
 
-import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { pause, until } from '../../tests/e2e/harness/wait.mjs';
+import { table } from '../lib/figures.mjs';
+import { SECRET } from '../lib/load.mjs';
+import { Failure, pause, waitFor } from '../lib/processes.mjs';
 import { flatness } from './judge.mjs';
-import { number, save, table } from './result.mjs';
-import { fileBytes, ROOT, SECRET, sampled, Stage, usage } from './stage.mjs';
+import { keep } from './keep.mjs';
+import { fileBytes, onStage, sampled, usage } from './stage.mjs';
 
 const SECONDS = Number(process.env.SECONDS || 3600);
 const EVERY = Math.min(5000, Math.max(250, (SECONDS * 1000) / 200)); // between two samples, ms
-const PHASE = Math.min(60, Math.max(10, SECONDS / 12)); // seconds of one load
+const PHASE = Math.min(60, Math.max(5, SECONDS / 32)); // seconds of one load: all modes come in each quarter
 const MIB = 2 ** 20;
 
 /** What is watched: how it is shown, and how much of a rise between the second and the last quarter is none. */
@@ -47,24 +48,10 @@ const CONFIG = {
   sources: [{ path: '/webhooks/github', provider: 'github', secrets: [{ value: SECRET }] }],
 };
 
-async function open() {
-  const s = new Stage('soak', { disk: true });
-  try {
-    await s.redis();
-    await s.backends({ args: ['--latency-us', '2000-20000', '--errors', '1=503'] });
-    await s.configure(CONFIG);
-    await s.pointsman();
-  } catch (error) {
-    await s.close();
-    throw error;
-  }
-  return s;
-}
-
-const EVENTS = { payloads: path.join(ROOT, 'bench/payloads'), entities: 2000, distribution: 'zipf', duplicates: 5 };
+const EVENTS = { payloads: 'bench/payloads', entities: 2000, distribution: 'zipf', duplicates: 5 };
 
 async function quarter(s) {
-  const run = await s.load({ ...EVENTS, connections: 128, warmUp: 1000, seconds: 3 }).ended;
+  const run = await s.load({ ...EVENTS, connections: 128, warmUp: 1000, seconds: 3 }).report();
   return Math.round((run.answers.ok + run.answers.accepted_202) / run.seconds / 4);
 }
 
@@ -76,11 +63,11 @@ async function phase(s, n, rate) {
   const loads = [s.load(share(0.85)), s.load({ ...share(0.15), newConnections: true })];
   await pause((PHASE * 1000) / 2);
   const moved = await s.ask('PUT', '/v1/mode', { mode, percentage, reason: 'soak', force: true });
-  if (moved.status !== 200) throw new Error(`${mode} was answered ${moved.status}: ${moved.text}`);
-  if (n % 4 === 3) s.instance.kill('SIGHUP');
+  if (moved.status !== 200) throw new Failure(`${mode} was answered ${moved.status}: ${moved.text}`);
+  if (n % 4 === 3) s.instance.child.kill('SIGHUP');
   const parallel = mode === 'parallel' || before === 'parallel';
   return Promise.all(loads.map(async (load) => {
-    const { run, total, answers, latency_us } = await load.ended;
+    const { run, total, answers, latency_us } = await load.report();
     return { run, mode, parallel, events: total.events, sent: total.sent, answers, p99_us: latency_us.p99 };
   }));
 }
@@ -91,7 +78,7 @@ async function look(s) {
   return {
     ...usage(s.pid), mode, ...queue,
     redis: Number(/used_memory:(\d+)/.exec(info)[1]),
-    journal: fileBytes(path.join(s.dir, 'var'), 'journal.db'),
+    journal: fileBytes(s.var, 'journal.db'),
   };
 }
 
@@ -100,7 +87,7 @@ async function phases(s, rate) {
   const began = performance.now();
   for (let n = 0; performance.now() - began < SECONDS * 1000 - PHASE * 500; n++) {
     runs.push(...await phase(s, n, rate));
-    if (n % 5 === 4) console.log(`${number((performance.now() - began) / 1000)} s, ${JSON.stringify(await look(s))}`);
+    if (n % 5 === 4) console.log(`${Math.round((performance.now() - began) / 1000)} s, ${JSON.stringify(await look(s))}`);
   }
   return runs;
 }
@@ -128,37 +115,33 @@ function report({ verdict, runs, wrong, errors, samples }) {
   const rows = verdict.map((v) => [v.title, shown(v.second, v), shown(v.end, v), shown(v.per_hour, v), shown(v.allowed, v), v.name,
     v.flat ? 'flat' : 'GROWS']);
   const sum = (of) => runs.reduce((n, run) => n + of(run), 0);
-  console.log(table([['', 'second quarter', 'last quarter', 'slope an hour', 'rise allowed', '', ''], ...rows]));
-  console.log(`${number(sum((r) => r.events))} events in ${number(sum((r) => r.sent))} deliveries over ${number(samples.at(-1).t)} s: ` +
-    `${number(sum((r) => r.answers.ok))} done at once, ${number(sum((r) => r.answers.accepted_202))} answered 202, ` +
-    `${number(sum((r) => r.answers.duplicate))} duplicates; ${number(errors)} attempts failed and were tried again; ` +
+  console.log(table(['', 'second quarter', 'last quarter', 'slope an hour', 'rise allowed', '', ''], rows));
+  console.log(`${String(sum((r) => r.events))} events in ${String(sum((r) => r.sent))} deliveries over ${Math.round(samples.at(-1).t)} s: ` +
+    `${String(sum((r) => r.answers.ok))} done at once, ${String(sum((r) => r.answers.accepted_202))} answered 202, ` +
+    `${String(sum((r) => r.answers.duplicate))} duplicates; ${String(errors)} attempts failed and were tried again; ` +
     `${wrong.length === 0 ? 'each event was done exactly once' : 'NOT each event was done exactly once:'}`);
   for (const one of wrong) console.log(JSON.stringify(one));
 }
 
-async function soak() {
-  const s = await open();
-  try {
-    const rate = Number(process.env.RATE) || await quarter(s);
-    console.log(`${rate} events/s for ${SECONDS} s`);
-    const [runs, samples] = await sampled(EVERY, () => look(s), () => phases(s, rate));
-    await until('the queue is empty', async () => (await s.status()).queue.pending === 0, { deadline: 120_000 });
-    const ledger = await s.ledgerSays();
-    const errors = Object.values(ledger).reduce((sum, run) => sum + run.errors, 0);
-    return { rate, seconds: SECONDS, errors, runs, wrong: unaccounted(runs, ledger), verdict: verdicts(samples), samples };
-  } finally {
-    await s.close();
-  }
+export async function soak(s) {
+  await s.redis();
+  await s.backends({ latencyUs: '2000-20000', errors: '1=503' });
+  await s.pointsman({ config: CONFIG });
+  const rate = Number(process.env.RATE) || await quarter(s);
+  console.log(`${rate} events/s for ${SECONDS} s`);
+  const [runs, samples] = await sampled(EVERY, () => look(s), () => phases(s, rate));
+  await waitFor('the queue is empty', s.instance, async () => (await s.status()).queue.pending === 0, 120);
+  const ledger = await s.ledgerSays();
+  const errors = Object.values(ledger).reduce((sum, run) => sum + run.errors, 0);
+  return { rate, seconds: SECONDS, errors, runs, wrong: unaccounted(runs, ledger), verdict: verdicts(samples), samples };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  try {
-    const result = await soak();
+  await keep('soak', async () => {
+    const result = await onStage({ disk: true }, soak);
     report(result);
-    if (process.env.SAVE) save('soak', { soak: result });
-    if (result.wrong.length > 0 || result.verdict.some((v) => !v.flat)) process.exitCode = 1;
-  } catch (error) {
-    console.error(`soak: ${error.message}`);
-    process.exitCode = 2;
-  }
+    const growing = result.verdict.filter((v) => !v.flat).map((v) => `${v.title} grows`);
+    const wrong = result.wrong.length ? [`${result.wrong.length} runs with events that were not done exactly once`] : [];
+    return { parts: { soak: result }, failed: [...growing, ...wrong] };
+  });
 }
