@@ -4,21 +4,20 @@
 // (/proc/PID/smaps_rollup) before and after, divided by their number; warmed up before, so that pools and caches are there.
 
 import { createHmac } from 'node:crypto';
-import fs from 'node:fs';
 import net from 'node:net';
-import { each, until } from '../../tests/e2e/harness/wait.mjs';
-import { SECRET, Stage, usage } from './stage.mjs';
+import { each } from '../../tests/e2e/harness/wait.mjs';
+import { metric } from '../lib/http.mjs';
+import { SECRET } from '../lib/load.mjs';
+import { waitFor } from '../lib/processes.mjs';
+import { figures, onStage, resident, usage } from './stage.mjs';
 
 const QUICK = Boolean(process.env.QUICK);
 const SIZES = [100, 1000, 10_000];
-const RATE = 3000;
+const RATE = 2000;
 const SECONDS = QUICK ? 2 : 6;
+const ROOM = { limits: { connections: 11_000 }, backends: { legacy: { max_in_flight: 10_000 }, new: { max_in_flight: 10_000 } } };
 const BODY = JSON.stringify({ action: 'opened', issue: { number: 7 }, repository: { full_name: 'octocat/Hello-World' }, pad: 'x'.repeat(11_000) });
 const SIGNATURE = `sha256=${createHmac('sha256', SECRET).update(BODY).digest('hex')}`;
-
-function resident(pid) {
-  return Number(/^Rss:\s+(\d+)/m.exec(fs.readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024;
-}
 
 function open(port) {
   return new Promise((resolve, reject) => {
@@ -37,46 +36,52 @@ function use(socket, id) {
   });
 }
 
-async function connected(s) {
-  const page = (await s.ask('GET', '/metrics')).text;
-  return Number(/^pointsman_connections\S* (\d+)/m.exec(page)[1]);
+function settled(s, n) {
+  return waitFor(`${n} connections are open`, s.instance, async () => (await metric(s.admin, 'pointsman_connections')) === n);
 }
 
-/** Bytes per idle connection: never used, and used once. */
+/**
+ * Resident memory with n idle connections, never used and used; and what one takes: from a fifth of them to all, so
+ * that room which the heap had left does not count as theirs.
+ */
 async function idle(s, n) {
-  await s.load({ connections: 64, rate: RATE, seconds: 2 }).ended;
-  await until('the load is gone', async () => (await connected(s)) === 0);
+  await s.load({ rate: RATE, seconds: 2 }).report();
+  await settled(s, 0);
+  const opened = (count) => each(Array(count), 64, () => open(s.port));
   const before = resident(s.pid);
-  const sockets = await each(Array(n), 64, () => open(s.port));
-  await until('all are accepted', async () => (await connected(s)) === n);
+  const sockets = await opened(n / 5);
+  await settled(s, n / 5);
+  const some = resident(s.pid);
+  sockets.push(...await opened(n - n / 5));
+  await settled(s, n);
   const fresh = resident(s.pid);
   await each(sockets, 16, (socket, i) => use(socket, `idle-${n}-${i}`));
   const used = resident(s.pid);
   for (const socket of sockets) socket.destroy();
-  await until('all are closed', async () => (await connected(s)) === 0);
-  return { fresh_bytes: (fresh - before) / n, used_bytes: (used - before) / n, left_bytes: resident(s.pid) - before };
+  await settled(s, 0);
+  return { before, fresh, used, after: resident(s.pid), each_bytes: (fresh - some) / (n - n / 5) };
 }
 
-/** Latency and CPU at the same rate, spread over all connections; or over 64 beside `idle` others. */
+/** Latency and CPU at the same rate, over all connections; or over 64 beside `idle` others. */
 async function active(s, options) {
-  const run = await s.load({ rate: RATE, warmUp: 1000, seconds: SECONDS, cpu: `pointsman=${s.pid}`, ...options }).ended;
-  const { p50, p99, p999 } = run.latency_us;
-  return { p50_us: p50, p99_us: p99, p999_us: p999, cpu_us: run.cpu_us.pointsman / run.answers.ok, ...usage(s.pid) };
+  const load = s.load({ rate: RATE, warmUp: 1000, seconds: SECONDS, cpu: { pointsman: s.pid }, ...options });
+  return { ...figures(await load.report(), ['pointsman']), rss: usage(s.pid).rss };
 }
 
 export async function connections() {
   const out = [];
   for (const size of SIZES) {
-    const s = new Stage('connections');
-    try {
+    out.push(await onStage({}, async (s) => {
       await s.redis();
       await s.backends();
-      await s.pointsman({ config: { limits: { connections: 11_000 } } });
-      out.push({ size, idle: await idle(s, size), active: await active(s, { connections: size }), beside: await active(s, { connections: 64, idle: size }) });
-      console.error(JSON.stringify(out.at(-1)));
-    } finally {
-      await s.close();
-    }
+      await s.pointsman({ config: ROOM });
+      return {
+        size,
+        idle: await idle(s, size),
+        active: await active(s, { connections: size }),
+        beside: await active(s, { connections: 64, idle: size }),
+      };
+    }));
   }
   return out;
 }

@@ -116,9 +116,9 @@ function report({ verdict, runs, wrong, errors, samples }) {
     v.flat ? 'flat' : 'GROWS']);
   const sum = (of) => runs.reduce((n, run) => n + of(run), 0);
   console.log(table(['', 'second quarter', 'last quarter', 'slope an hour', 'rise allowed', '', ''], rows));
-  console.log(`${String(sum((r) => r.events))} events in ${String(sum((r) => r.sent))} deliveries over ${Math.round(samples.at(-1).t)} s: ` +
-    `${String(sum((r) => r.answers.ok))} done at once, ${String(sum((r) => r.answers.accepted_202))} answered 202, ` +
-    `${String(sum((r) => r.answers.duplicate))} duplicates; ${String(errors)} attempts failed and were tried again; ` +
+  console.log(`${sum((r) => r.events)} events in ${sum((r) => r.sent)} deliveries over ${Math.round(samples.at(-1).t)} s: ` +
+    `${sum((r) => r.answers.ok)} done at once, ${sum((r) => r.answers.accepted_202)} answered 202, ` +
+    `${sum((r) => r.answers.duplicate)} duplicates; ${errors} attempts failed and were tried again; ` +
     `${wrong.length === 0 ? 'each event was done exactly once' : 'NOT each event was done exactly once:'}`);
   for (const one of wrong) console.log(JSON.stringify(one));
 }

@@ -6,8 +6,9 @@
 // one in ten has an entity of its own. The embedded store is filled the same way, through sqlite3, while nobody runs.
 
 import { execFileSync } from 'node:child_process';
-import path from 'node:path';
-import { cpu, fileBytes, Stage, usage } from './stage.mjs';
+import { join } from 'node:path';
+import { Failure } from '../lib/processes.mjs';
+import { figures, fileBytes, onStage, usage } from './stage.mjs';
 
 const QUICK = Boolean(process.env.QUICK);
 const SIZES = QUICK ? [1e4, 1e6] : [1e4, 1e5, 1e6, 1e7];
@@ -22,7 +23,7 @@ const COPY = `for i = ARGV[2], ARGV[3] do
 
 async function keyOf(s, pattern) {
   const [, keys] = await s.store.call('SCAN', 0, 'MATCH', pattern, 'COUNT', 1000);
-  if (keys.length === 0) throw new Error(`one event left nothing at ${pattern}`);
+  if (keys.length === 0) throw new Failure(`one event left nothing at ${pattern}`);
   return keys[0];
 }
 
@@ -42,32 +43,27 @@ async function copies(s, key, from, to) {
 
 /** What events cost at a steady rate: latency, pointsman's and the store's CPU. */
 async function events(s) {
-  const watched = [`pointsman=${s.pid}`, ...(s.store ? [`redis=${s.store.pid}`] : [])];
-  const run = await s.load({ rate: RATE, connections: 64, warmUp: 500, seconds: SECONDS, cpu: watched }).ended;
-  const { p50, p99, p999 } = run.latency_us;
-  const per = (us) => us / run.answers.ok;
-  return { p50_us: p50, p99_us: p99, p999_us: p999, cpu_us: per(run.cpu_us.pointsman), redis_us: per(run.cpu_us.redis ?? 0) };
+  const cpu = { pointsman: s.pid, ...(s.store ? { redis: s.store.pid } : {}) };
+  return figures(await s.load({ rate: RATE, warmUp: 500, seconds: SECONDS, cpu }).report(), Object.keys(cpu));
 }
 
+const one = (s) => s.load({ count: 100, entities: 1, connections: 1 }).report();
+
 export async function redis() {
-  const s = new Stage('store');
-  try {
+  return onStage({}, async (s) => {
     await s.redis();
     await s.backends();
     await s.pointsman();
-    await s.load({ count: 100, entities: 1, connections: 1 }).ended;
+    await one(s);
     const [event, entity] = [await keyOf(s, '*:ev:*'), await keyOf(s, '*:own:*')];
     const out = [];
     for (let i = 0, have = 0; i < SIZES.length; have = SIZES[i++]) {
       const per_event = await copies(s, event, have, SIZES[i]);
       const per_entity = await copies(s, entity, have / EVENTS_PER_ENTITY, SIZES[i] / EVENTS_PER_ENTITY);
       out.push({ size: SIZES[i], per_event, per_entity, ...(await events(s)), redis_bytes: await used(s) });
-      console.error(JSON.stringify(out.at(-1)));
     }
     return out;
-  } finally {
-    await s.close();
-  }
+  });
 }
 
 /** Rows `from` to `to` of the embedded store, copied from the first event's and the first entity's. */
@@ -81,22 +77,17 @@ function insert(file, from, to) {
 }
 
 export async function embedded() {
-  const s = new Stage('store', { disk: true });
-  try {
+  return onStage({ disk: true }, async (s) => {
     await s.backends();
     await s.pointsman();
-    await s.load({ count: 100, entities: 1, connections: 1 }).ended;
-    const dir = path.join(s.dir, 'var');
+    await one(s);
     const out = [];
     for (let i = 0, have = 0; i < SIZES.length; have = SIZES[i++]) {
-      await s.end(s.instance);
-      insert(path.join(dir, 'store.db'), have, SIZES[i]);
+      await s.leave();
+      insert(join(s.var, 'store.db'), have, SIZES[i]);
       await s.pointsman();
-      out.push({ size: SIZES[i], ...(await events(s)), file_bytes: fileBytes(dir, 'store.db'), rss: usage(s.pid).rss });
-      console.error(JSON.stringify(out.at(-1)));
+      out.push({ size: SIZES[i], ...(await events(s)), file_bytes: fileBytes(s.var, 'store.db'), rss: usage(s.pid).rss });
     }
     return out;
-  } finally {
-    await s.close();
-  }
+  });
 }
