@@ -14,6 +14,17 @@ export function slope(points) {
   return slopes.length === 0 ? 0 : median(slopes);
 }
 
+/** The lowest point of each of so many equal spans: what stays when what comes and goes is away. */
+export function lows(points, spans = 32) {
+  const [first, last] = [points[0][0], points.at(-1)[0]];
+  const found = [];
+  for (const point of points) {
+    const span = Math.min(spans - 1, Math.floor(((point[0] - first) / (last - first || 1)) * spans));
+    if (!found[span] || point[1] < found[span][1]) found[span] = point;
+  }
+  return found.filter(Boolean);
+}
+
 function quarter(points, n) {
   const [first, last] = [points[0][0], points.at(-1)[0]];
   const edge = (k) => first + ((last - first) * k) / 4;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Rng } from '../../tests/chaos/parts/rng.mjs';
-import { flatness, slope } from './judge.mjs';
+import { flatness, lows, slope } from './judge.mjs';
 
 const HOUR = Array.from({ length: 720 }, (_, i) => i * 5);
 
@@ -51,4 +51,11 @@ test('too few samples are no verdict', () => {
 
 test('a slope does not follow outliers', () => {
   assert.equal(slope([[0, 0], [1, 2], [2, 400], [3, 6], [4, 8]]), 2);
+});
+
+test('the lows of connections that come and go are flat, with one that never goes they are not', () => {
+  const rng = new Rng('lows');
+  const busy = (t) => (rng.chance(0.5) ? 0 : rng.int(0, 100 + t / 20));
+  assert.equal(flatness(lows(series((t) => 20 + busy(t))), { least: 4 }).flat, true);
+  assert.equal(flatness(lows(series((t) => 20 + Math.floor(t / 200) + busy(t))), { least: 4 }).flat, false);
 });
