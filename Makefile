@@ -9,9 +9,10 @@
 #   make planted    bugs planted on purpose must be caught by the chaos tests
 #   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
-#   make bench      CPU per event beside nginx split_clients
-#   make bench-growth    how cost and latency grow with workers, connections, claims, dead letters; QUICK=1 is shorter
-#   make bench-overload  twice of what one worker can do is offered: what it takes, refuses, and how it recovers
+#   make bench      what an event costs beside nginx, HAProxy, nginx + Lua;  QUICK=1 SAVE=1 ONLY="full durable"
+#   make bench-growth    the same with more workers, connections, remembered events, dead letters
+#   make bench-overload  twice of what it can do is offered; what is not kept fails
+#   make bench-docs docs/PERFORMANCE.md and its pictures from the newest saved results
 #   make soak       SECONDS=3600: does anything grow, was every event done once
 #   make fuzz       F=target SECONDS=60: fuzz one parser
 #   make docs       regenerate docs/CONFIG.md and the sample from the option table
@@ -41,7 +42,8 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench bench-growth bench-overload soak fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted model lint bench bench-growth \
+  bench-overload bench-docs soak fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -144,16 +146,20 @@ lint:
 	@for check in scripts/lint/*; do echo "== $$check"; $$check || exit 1; done
 
 bench:
-	@bench/run
+	@node bench/main.mjs
 
-CURVES := $(B)/pointsman $(B)/bench/load $(B)/bench/backend
-bench-growth: $(CURVES) $(B)/tests/unit/journal_fill
-	@node bench/curves/growth.mjs $(ONLY)
+MEASURED := $(B)/pointsman $(B)/bench/load $(B)/bench/backend
+bench-growth: $(B)/tests/unit/journal_fill
+	@node bench/main.mjs growth
 
-bench-overload: $(CURVES)
+bench-overload: $(MEASURED)
 	@node bench/curves/overload.mjs $(ONLY)
 
-soak: $(CURVES)
+bench-docs:
+	@node bench/docs.mjs
+	@node bench/curves/pictures.mjs
+
+soak: $(MEASURED)
 	@SECONDS='$(SECONDS)' node bench/curves/soak.mjs
 
 docs: all

@@ -6,8 +6,10 @@ import { median } from '../lib/figures.mjs';
 import { ALL_CORES as cores, Failure } from '../lib/processes.mjs';
 import { figures, fileBytes, onStage, usage } from './stage.mjs';
 
-const QUICK = Boolean(process.env.QUICK);
-const SIZES = QUICK ? [1e4, 1e5] : [1e4, 1e5, 1e6];
+export const name = 'dead';
+export const title = 'Dead letters';
+
+const sizes = (quick) => (quick ? [1e4, 1e5] : [1e4, 1e5, 1e6]);
 const DECIDED = 5000; // replayed, and as many dropped
 const BODY = 'x'.repeat(1024);
 
@@ -62,16 +64,51 @@ async function measure(s, size) {
   return { size, start_ms, rss, file_bytes, status_ms, page_ms, counted_ms, filtered_ms, live, replayed_s, dropped_s };
 }
 
-export async function deadLetters() {
+export async function run({ quick, say }) {
   return onStage({ disk: true }, async (s) => {
     await s.backends({ cores });
     s.configure({ journal: { max_bytes: '100GiB' } });
-    const out = [];
-    for (let i = 0, have = 0; i < SIZES.length; have = SIZES[i++]) {
-      fill(s, SIZES[i], SIZES[i] - have);
-      out.push(await measure(s, SIZES[i]));
+    const rows = [];
+    for (const size of sizes(quick)) {
+      say(`${size} dead events`);
+      fill(s, size, size - (rows.at(-1)?.size ?? 0));
+      rows.push(await measure(s, size));
       await s.leave();
     }
-    return out;
+    return { rows };
   });
 }
+
+const FIGURES = [
+  ['from start to ready, ms', (row) => row.start_ms],
+  ['resident MiB', (row) => row.rss / 2 ** 20],
+  ['journal MiB', (row) => row.file_bytes / 2 ** 20],
+  ['GET /v1/status, ms', (row) => row.status_ms],
+  ['a page of 100, ms', (row) => row.page_ms],
+  ['how many there are (count=1), ms', (row) => row.counted_ms],
+  ['a page of one entity, ms', (row) => row.filtered_ms],
+  ['live events beside, p99 ms', (row) => row.live.p99_us / 1000],
+  ['replayed/s', (row) => Math.round(row.replayed_s)],
+  ['dropped/s', (row) => Math.round(row.dropped_s)],
+];
+
+export const tables = ({ rows }) => [[
+  ['', ...rows.map((row) => `${row.size.toLocaleString('en-US')} dead`)],
+  FIGURES.map(([what, of]) => [what, ...rows.map(of)]),
+]];
+
+export const verdicts = () => [];
+
+const line = (rows, name, of) => ({ name, points: rows.map((row) => [row.size, of(row)]) });
+
+export const pictures = ({ rows }) => ({
+  dead: {
+    title: 'What operators wait for, by dead letters',
+    x: { label: 'dead events on disk', kind: 'log' }, y: { label: 'ms', kind: 'log' },
+    series: [
+      line(rows, 'start to ready', (row) => row.start_ms), line(rows, 'count of all', (row) => row.counted_ms),
+      line(rows, 'page of one entity', (row) => row.filtered_ms), line(rows, 'page of 100', (row) => row.page_ms),
+      line(rows, 'status', (row) => row.status_ms),
+    ],
+  },
+});

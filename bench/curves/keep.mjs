@@ -1,17 +1,20 @@
 // Ends a measurement: saves what it found (SAVE=1), says what was not kept, and leaves with the exit code for it.
 
+import { loadAverage } from '../lib/cpu.mjs';
 import { Failure, stopAll } from '../lib/processes.mjs';
 import { commit, machine, save, versions } from '../lib/result.mjs';
 
-/** `work` gives {parts: {name: data}, failed: [text]}. Exit codes: 0, 1 where something was not kept, 2. */
+/** `work(quick)` gives {data, failed: [text]}. Exit codes: 0, 1 where something was not kept, 2. */
 export async function keep(name, work) {
   process.chdir(new URL('../..', import.meta.url).pathname);
   const at = new Date().toISOString();
+  const quick = Boolean(process.env.QUICK);
+  const before = loadAverage();
   try {
-    const { parts, failed = [] } = await work();
+    const { data, failed } = await work(quick);
     if (process.env.SAVE) {
-      const file = save({ date: at.slice(0, 10), at, commit: commit(), machine: machine(), versions: versions(), parts }, name);
-      console.log(`saved in ${file}`);
+      const about = { date: at.slice(0, 10), at, commit: commit(), quick, machine: machine(), versions: versions() };
+      console.log(`saved in ${save({ ...about, load_average: [before, loadAverage()], parts: { [name]: data } }, name)}`);
     }
     if (failed.length > 0) console.error(`${name}: not kept: ${failed.join('; ')}`);
     process.exitCode = failed.length > 0 ? 1 : 0;

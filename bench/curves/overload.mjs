@@ -9,14 +9,17 @@
 import { fileURLToPath } from 'node:url';
 import { table } from '../lib/figures.mjs';
 import { Failure, pause } from '../lib/processes.mjs';
+import { verdict } from '../lib/show.mjs';
 import { keep } from './keep.mjs';
 import { figures, forgetPeak, onStage, sampled, usage } from './stage.mjs';
 
-const QUICK = Boolean(process.env.QUICK);
-const BURST = QUICK ? 3 : 8; // seconds
+export const name = 'overload';
+export const title = 'Twice of what it can do is offered';
+
 const WARM_UP = 500; // ms
 const CONNECTIONS = 4000;
 const RECOVERY = 1; // seconds after the burst in which latency may still be high
+const ACCEPTED = 'accepted, of the peak';
 const MIB = 1024 * 1024;
 
 /** What is asked of pointsman; §9 of the design and the measurements behind it. */
@@ -37,19 +40,19 @@ const STORES = {
 };
 
 /** The most that is answered per second, by senders that wait for each answer; and what an event costs. */
-async function capacity(s) {
+async function capacity(s, quick) {
   const found = [];
-  for (const connections of QUICK ? [64, 256] : [64, 256, 64, 256]) {
-    const load = s.load({ connections, warmUp: 1000, seconds: QUICK ? 2 : 4, cpu: { pointsman: s.pid } });
+  for (const connections of quick ? [64, 256] : [64, 256, 64, 256]) {
+    const load = s.load({ connections, warmUp: 1000, seconds: quick ? 2 : 4, cpu: { pointsman: s.pid } });
     found.push({ connections, ...figures(await load.report(), ['pointsman']) });
   }
   return found.sort((a, b) => b.rate - a.rate)[0];
 }
 
 /** The burst, and half of the capacity from before its end: what was measured of it begins RECOVERY after the end. */
-async function burstAndRest(s, rate, half) {
-  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: BURST });
-  await pause(WARM_UP + (BURST - 1) * 1000);
+async function burstAndRest(s, rate, seconds, half) {
+  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds });
+  await pause(WARM_UP + (seconds - 1) * 1000);
   const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
   const during = await burst.report();
   await pause(RECOVERY * 1000);
@@ -64,16 +67,16 @@ function memory(samples) {
   return { first: most(samples.slice(0, half)), second: most(samples.slice(half)) };
 }
 
-async function measure(store, s) {
+async function measure(s, store, quick) {
   if (STORES[store].redis) await s.redis();
   await s.backends();
   await s.pointsman({ config: { ...STORES[store].config, limits: { connections: 2 * CONNECTIONS } } });
-  const peak = await capacity(s);
-  const half = { rate: Math.round(peak.rate / 2), connections: 256, seconds: QUICK ? 2 : 4 };
+  const peak = await capacity(s, quick);
+  const half = { rate: Math.round(peak.rate / 2), connections: 256, seconds: quick ? 2 : 4 };
   const usual = await s.load({ ...half, warmUp: 500 }).report();
   forgetPeak(s.pid);
   const before = usage(s.pid);
-  const [ran, samples] = await sampled(100, () => usage(s.pid), () => burstAndRest(s, Math.round(peak.rate * 2), half));
+  const [ran, samples] = await sampled(100, () => usage(s.pid), () => burstAndRest(s, Math.round(peak.rate * 2), quick ? 3 : 8, half));
   return { store, peak, usual, ...ran, before, end: usage(s.pid), memory: memory(samples) };
 }
 
@@ -89,7 +92,7 @@ export function judge(m) {
   const refused = m.burst.answers.refused_503;
   return [
     row('offered, times the peak', m.burst.sent / seconds / m.peak.rate, '>= 1.8', m.burst.sent / seconds >= 1.8 * m.peak.rate),
-    row('accepted, of the peak', accepted / peak, `>= ${LIMITS.accepted}`, accepted >= LIMITS.accepted * peak),
+    row(ACCEPTED, accepted / peak, `>= ${LIMITS.accepted}`, accepted >= LIMITS.accepted * peak),
     row('answers but 2xx and 503', m.burst.answers.other + m.burst.broken, '0', m.burst.answers.other + m.burst.broken === 0),
     row('503 without Retry-After', refused - m.burst.retry_after, '0', refused > 0 && refused === m.burst.retry_after),
     row('refused p99, ms', ms(m.burst.refused_latency_us.p99), `<= ${LIMITS.refused_p99_ms}`,
@@ -102,33 +105,35 @@ export function judge(m) {
   ];
 }
 
-function report({ store, peak, burst }, rows) {
-  console.log(`\n${STORES[store].title}: at most ${Math.round(peak.rate)} events/s by ${peak.connections} senders that wait, ` +
-    `${peak.pointsman_us.toFixed(1)} us of CPU each; then ${Math.round(burst.sent / burst.seconds)}/s for ${BURST} s`);
-  console.log(table(['', 'measured', 'asked', ''], rows.map((r) => [r.what, r.value, r.limit, r.kept ? 'kept' : 'NOT KEPT'])));
-}
-
-/** Measures with these stores and prints; [{…, verdict}]. */
-export async function overload(stores = ['embedded', 'redis']) {
-  const results = [];
+export async function run({ quick, say, stores = ['embedded', 'redis'] }) {
+  const measured = [];
   for (const store of stores) {
     if (!STORES[store]) throw new Failure(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
-    const m = await onStage({}, (s) => measure(store, s));
-    const verdict = judge(m);
-    report(m, verdict);
-    results.push({ ...m, verdict });
+    say(STORES[store].title);
+    const m = await onStage({}, (s) => measure(s, store, quick));
+    measured.push({ ...m, verdict: judge(m) });
   }
-  return results;
+  return { measured };
 }
 
-/** What was not kept, as texts. */
-export function notKept(results) {
-  return results.flatMap((m) => m.verdict.filter((r) => !r.kept).map((r) => `${m.store}: ${r.what}`));
-}
+export const tables = ({ measured }) => measured.map(({ store, peak, burst, verdict: rows }) => [
+  [`${STORES[store].title}: ${Math.round(peak.rate)}/s at most, ${Math.round(burst.sent / burst.seconds)}/s offered`, 'measured', 'asked', ''],
+  rows.map((row) => [row.what, row.value, row.limit, row.kept ? 'kept' : 'NOT kept']),
+]);
+
+export const verdicts = ({ measured }) => measured.map(({ store, verdict: rows }) => {
+  const accepted = rows.find((row) => row.what === ACCEPTED).value;
+  return verdict(`twice capacity, ${STORES[store].title}: accepted of the peak`, accepted, LIMITS.accepted, LIMITS.accepted, { least: true });
+});
+
+export const pictures = () => ({});
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await keep('overload', async () => {
-    const results = await overload(process.argv.length > 2 ? process.argv.slice(2) : undefined);
-    return { parts: { overload: results }, failed: notKept(results) };
+  await keep(name, async (quick) => {
+    const stores = process.argv.slice(2);
+    const data = await run({ quick, say: console.error, stores: stores.length > 0 ? stores : undefined });
+    for (const [head, rows] of tables(data)) console.log(`\n${table(head, rows)}`);
+    const failed = data.measured.flatMap((m) => m.verdict.filter((row) => !row.kept).map((row) => `${m.store}: ${row.what}`));
+    return { data, failed };
   });
 }

@@ -15,6 +15,9 @@ import { flatness, lows } from './judge.mjs';
 import { keep } from './keep.mjs';
 import { fileBytes, onStage, sampled, usage } from './stage.mjs';
 
+export const name = 'soak';
+export const title = 'An hour of mixed life';
+
 const SECONDS = Number(process.env.SECONDS || 3600);
 const EVERY = Math.min(5000, Math.max(250, (SECONDS * 1000) / 200)); // between two samples, ms
 const PHASE = Math.min(60, Math.max(5, SECONDS / 32)); // seconds of one load: all modes come in each quarter
@@ -114,21 +117,35 @@ export function verdicts(samples) {
   });
 }
 
-/** The table of the watched series, and what was sent and done. */
-function report({ verdict, runs, wrong, errors, samples }) {
-  const shown = (value, { unit }) => value / unit;
-  const rows = verdict.map((v) => [v.title, shown(v.second, v), shown(v.end, v), shown(v.per_hour, v), shown(v.allowed, v), v.name,
-    v.flat ? 'flat' : 'GROWS']);
-  const sum = (of) => runs.reduce((n, run) => n + of(run), 0);
-  console.log(table(['', 'second quarter', 'last quarter', 'slope an hour', 'rise allowed', '', ''], rows));
-  console.log(`${sum((r) => r.events)} events in ${sum((r) => r.sent)} deliveries over ${Math.round(samples.at(-1).t)} s: ` +
-    `${sum((r) => r.answers.ok)} done at once, ${sum((r) => r.answers.accepted_202)} answered 202, ` +
-    `${sum((r) => r.answers.duplicate)} duplicates; ${errors} attempts failed and were tried again; ` +
-    `${wrong.length === 0 ? 'each event was done exactly once' : 'NOT each event was done exactly once:'}`);
-  for (const one of wrong) console.log(JSON.stringify(one));
+const shown = (value, { unit }) => value / unit;
+
+export const tables = ({ verdict }) => [[
+  ['', 'second quarter', 'last quarter', 'slope an hour', 'rise allowed', ''],
+  verdict.map((v) => [`${v.title}${v.name && `, ${v.name}`}`, shown(v.second, v), shown(v.end, v), shown(v.per_hour, v), shown(v.allowed, v),
+    v.flat ? 'flat' : 'GROWS']),
+]];
+
+const sum = (runs, of) => runs.reduce((n, run) => n + of(run), 0);
+
+/** What was sent and done, as a sentence. */
+function account({ runs, errors, wrong, seconds }) {
+  return `${sum(runs, (r) => r.events)} events in ${sum(runs, (r) => r.sent)} deliveries over ${seconds} s: ` +
+    `${sum(runs, (r) => r.answers.ok)} done at once, ${sum(runs, (r) => r.answers.accepted_202)} answered 202, ` +
+    `${sum(runs, (r) => r.answers.duplicate)} duplicates; ${errors} attempts failed and were tried again; ` +
+    `${wrong.length === 0 ? 'each event was done exactly once' : `NOT each event was done exactly once: ${JSON.stringify(wrong)}`}`;
 }
 
-export async function soak(s) {
+export const pictures = ({ samples, rate }) => ({
+  soak: {
+    title: `An hour of mixed life, ${rate} events/s`,
+    x: { label: 'minutes' }, y: { label: 'MiB', kind: 'log' },
+    series: ['rss', 'redis', 'journal'].map((key) => ({
+      name: WATCHED[key].title, points: samples.slice(1).map((one) => [one.t / 60, Math.max(one[key], MIB) / MIB]),
+    })),
+  },
+});
+
+async function soak(s) {
   await s.redis();
   await s.backends({ latencyUs: '2000-20000', errors: '1=503' });
   await s.pointsman({ config: CONFIG });
@@ -142,11 +159,12 @@ export async function soak(s) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await keep('soak', async () => {
-    const result = await onStage({ disk: true }, soak);
-    report(result);
-    const growing = result.verdict.filter((v) => !v.flat).map((v) => `${v.title} grows`);
-    const wrong = result.wrong.length ? [`${result.wrong.length} runs with events that were not done exactly once`] : [];
-    return { parts: { soak: result }, failed: [...growing, ...wrong] };
+  await keep(name, async () => {
+    const data = await onStage({ disk: true }, soak);
+    for (const [head, rows] of tables(data)) console.log(table(head, rows));
+    console.log(account(data));
+    const growing = data.verdict.filter((v) => !v.flat).map((v) => `${v.title} grows`);
+    const wrong = data.wrong.length > 0 ? ['not each event was done exactly once'] : [];
+    return { data, failed: [...growing, ...wrong] };
   });
 }
