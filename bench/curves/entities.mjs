@@ -18,7 +18,7 @@ async function unordered(s, distribution, seconds) {
 /** `order: entity`: what is answered by the backend at once, and how fast the lines on disk move. */
 async function ordered(s, distribution, seconds) {
   const began = performance.now();
-  const load = s.load({ path: '/webhooks/ordered', rate: ORDERED_RATE, distribution, count: ORDERED_RATE * seconds });
+  const load = s.load({ path: '/webhooks/ordered', rate: ORDERED_RATE, distribution, count: ORDERED_RATE * seconds, seconds: 60 });
   const run = await load.report();
   await waitFor('the lines are empty', s.instance, async () => (await s.status()).queue.pending === 0, 300);
   const took = (performance.now() - began) / 1000;

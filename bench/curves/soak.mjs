@@ -65,7 +65,7 @@ async function quarter(s) {
 async function phase(s, n, rate) {
   const { mode, percentage } = PHASES[n % PHASES.length];
   const before = PHASES[(n + PHASES.length - 1) % PHASES.length].mode;
-  const share = (part) => ({ ...EVENTS, rate: Math.round(rate * part), count: Math.round(rate * part * PHASE) });
+  const share = (part) => ({ ...EVENTS, rate: Math.round(rate * part), count: Math.round(rate * part * PHASE), seconds: Math.ceil(4 * PHASE) });
   const loads = [s.load(share(0.85)), s.load({ ...share(0.15), newConnections: true })];
   await pause((PHASE * 1000) / 2);
   const moved = await s.ask('PUT', '/v1/mode', { mode, percentage, reason: 'soak', force: true });
@@ -105,7 +105,7 @@ export function unaccounted(runs, ledger) {
     const done = (legacy.distinct ?? 0) + (fresh.distinct ?? 0) - both;
     const shadowed = run.parallel ? both : 0; // a shadow's copy is no second one
     const kept = done === run.events && twice === 0 && both === shadowed;
-    return kept ? [] : [{ run: run.run, mode: run.mode, events: run.events, done, twice, both }];
+    return kept ? [] : [{ run: run.run, mode: run.mode, events: run.events, done, twice, both, legacy, new: fresh }];
   });
 }
 
