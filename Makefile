@@ -74,8 +74,8 @@ $(B)/demo/%: $(B)/demo/%.o $(LIBS)
 $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 
 BENCH := $(addprefix $(B)/bench/,load backend disk)
-$(B)/bench/load: $(addprefix $(B)/bench/,run.o sender.o payload.o template.o schedule.o distribution.o cpu.o)
-$(B)/bench/backend: $(addprefix $(B)/bench/,ledger.o due.o schedule.o)
+$(B)/bench/load: $(addprefix $(B)/bench/,run.o sender.o idle.o payload.o template.o schedule.o distribution.o cpu.o)
+$(B)/bench/backend: $(addprefix $(B)/bench/,backend_options.o ledger.o due.o schedule.o)
 $(BENCH): $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 
@@ -124,7 +124,7 @@ unit: $(if $(T),$(B)/tests/unit/test_$(T),$(UNIT))
 	@$(if $(T),$^,printf '%s\n' $^ | xargs -P $(JOBS) -I{} sh -c \
 	'if {} >{}.log 2>&1; then echo "ok {}"; else cat {}.log; echo "FAILED {}"; exit 255; fi')
 
-e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill
+e2e: $(B)/pointsman $(B)/tests/libtestvfs.so $(B)/tests/unit/journal_fill $(BENCH)
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman POINTSMAN_E2E_SLOW=$(if $(SAN),3,1) T='$(T)' tests/e2e/run
 
 # New seeds for SECONDS, each printed with the command that runs it alone.

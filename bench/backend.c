@@ -2,7 +2,6 @@
  * so that a run can show that each was done, at the right side, once. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -18,6 +17,7 @@
 #include <pointsman/loop.h>
 #include <pointsman/slice.h>
 
+#include "backend_options.h"
 #include "due.h"
 #include "ledger.h"
 #include "schedule.h"
@@ -26,13 +26,6 @@
 #define ROOM       131072 /* read at once */
 #define DROP_MAX   (1u << 20)
 #define LEDGER_MAX (16u << 20) /* of its JSON */
-
-static const char usage[] =
-    "usage: backend --legacy PORT --new PORT [--latency-us N[-M]] [--errors PERCENT[=STATUS]]\n"
-    "               [--answer BYTES] [--percentage P]\n"
-    "POST is an event; its id is X-Pointsman-Event, else X-GitHub-Delivery; one answered with an\n"
-    "error is not done. With --percentage X-Bench-Entity tells at which side it belongs. GET /\n"
-    "answers what was done, by run (the first 8 characters of the ids); any other GET 200.\n";
 
 enum peer_state {
     PEER_HEAD = 0, /* a head is awaited */
@@ -68,10 +61,7 @@ struct server {
     struct due due;
     struct watch clock; /* a timerfd, set to the first answer that is due */
     uint64_t armed_us;
-    uint64_t latency_least_us, latency_most_us;
-    uint64_t errors_e4; /* of a million requests */
-    uint64_t error_status;
-    uint64_t answer_len; /* of the body */
+    struct backend_options options;
     uint64_t counted;
     struct buf done, failed; /* whole answers */
     char room[ROOM];
@@ -135,12 +125,12 @@ static void on_due(void *arg, int what) {
 
 static void wait_or_answer(struct peer *p) {
     struct server *s = p->side->server;
-    if (!s->latency_most_us) {
+    if (!s->options.latency_most_us) {
         answer(p);
         return;
     }
-    uint64_t spread = s->latency_most_us - s->latency_least_us;
-    uint64_t after_us = s->latency_least_us + schedule_scatter(s->counted) % (spread + 1);
+    uint64_t spread = s->options.latency_most_us - s->options.latency_least_us;
+    uint64_t after_us = s->options.latency_least_us + schedule_scatter(s->counted) % (spread + 1);
     p->state = PEER_WAIT;
     due_add(&s->due, clock_mono_us() + after_us, p);
     arm(s);
@@ -173,7 +163,7 @@ static bool count(struct peer *p, const struct http_head *head) {
     if (!id.ptr)
         return false;
     s->counted++;
-    p->error = schedule_scatter(s->counted ^ UINT64_C(1) << 40) % 1000000 < s->errors_e4;
+    p->error = schedule_scatter(s->counted ^ UINT64_C(1) << 40) % 100 < s->options.errors;
     ledger_note(&s->ledger,
                 &(struct ledger_request){.side = p->side->name,
                                          .id = id,
@@ -261,72 +251,12 @@ static void on_connection(void *arg, int what) {
         hang_up(p);
 }
 
-/* ---- arguments and start ---- */
-
-static _Noreturn void refuse(const char *what, const char *value) {
-    fprintf(stderr, "backend: %s: \"%s\"\n%s", what, value, usage);
-    exit(2);
-}
-
-/* "N" or "N<by>M"; *ret_second is left alone without the second. */
-static void numbers(const char *what, const char *text, char by, uint64_t *ret_first,
-                    uint64_t *ret_second) {
-    struct slice all = slice_of(text);
-    const char *cut = by ? memchr(text, by, all.len) : NULL;
-    struct slice first = cut ? slice(text, (size_t)(cut - text)) : all;
-    if (!slice_to_u64(first, ret_first) || (cut && !slice_to_u64(slice_of(cut + 1), ret_second)))
-        refuse(what, text);
-}
-
-static double percent(const char *text) {
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value >= 0 && value <= 100))
-        refuse("not a percentage", text);
-    return value;
-}
-
-static void read_options(struct server *s, int argc, char **argv, uint64_t ports[LEDGER_SIDES]) {
-    static const struct option names[] = {{"legacy", required_argument, NULL, 'l'},
-                                          {"new", required_argument, NULL, 'n'},
-                                          {"latency-us", required_argument, NULL, 't'},
-                                          {"errors", required_argument, NULL, 'e'},
-                                          {"answer", required_argument, NULL, 'a'},
-                                          {"percentage", required_argument, NULL, 'p'},
-                                          {NULL, 0, NULL, 0}};
-    double percentage = -1;
-    uint64_t errors = 0;
-    s->error_status = 500;
-    for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
-        if (c == 'l')
-            numbers("--legacy", optarg, 0, &ports[LEDGER_LEGACY], NULL);
-        else if (c == 'n')
-            numbers("--new", optarg, 0, &ports[LEDGER_NEW], NULL);
-        else if (c == 't')
-            numbers("--latency-us", optarg, '-', &s->latency_least_us, &s->latency_most_us);
-        else if (c == 'e')
-            numbers("--errors", optarg, '=', &errors, &s->error_status);
-        else if (c == 'a')
-            numbers("--answer", optarg, 0, &s->answer_len, NULL);
-        else if (c == 'p')
-            percentage = percent(optarg);
-        else
-            refuse("unknown option", argv[optind - 1]);
-    }
-    if (s->latency_most_us < s->latency_least_us)
-        s->latency_most_us = s->latency_least_us;
-    s->errors_e4 = errors * 10000;
-    if (optind != argc || errors > 100 || s->error_status < 400 || s->error_status > 599 ||
-        s->answer_len > 64u << 20 || !ports[0] || !ports[1] || ports[0] > UINT16_MAX ||
-        ports[1] > UINT16_MAX)
-        refuse("out of range or missing", argc > 1 ? argv[1] : "");
-    ledger_init(&s->ledger, percentage);
-}
+/* ---- start ---- */
 
 /* The body is made as long as asked for, if that is longer than what must be in it. */
 static bool make_answer(struct buf *out, unsigned status, const char *body, uint64_t len) {
     size_t least = strlen(body), pad = len > least + 13 ? len - least - 13 : 0;
-    buf_init(out, ((size_t)64 << 20) + 4096);
+    buf_init(out, BACKEND_ANSWER_MAX + 4096);
     bool good = buf_printf(out,
                            "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\n"
                            "Content-Length: %zu\r\n\r\n%.*s",
@@ -364,17 +294,17 @@ static bool start_clock(struct server *s) {
 int main(int argc, char **argv) {
     static struct server s;
     struct rlimit files;
-    uint64_t ports[LEDGER_SIDES] = {0};
-    read_options(&s, argc, argv, ports);
+    backend_options_read(&s.options, argc, argv);
+    ledger_init(&s.ledger, s.options.percentage);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
     s.loop = loop_new();
-    if (!s.loop || !make_answer(&s.done, 200, "{\"status\":\"ok\"}", s.answer_len) ||
-        !make_answer(&s.failed, (unsigned)s.error_status, "{\"status\":\"failed\"}", 0) ||
-        !start_clock(&s) || !start_side(&s, LEDGER_LEGACY, ports[LEDGER_LEGACY]) ||
-        !start_side(&s, LEDGER_NEW, ports[LEDGER_NEW])) {
+    if (!s.loop || !make_answer(&s.done, 200, "{\"status\":\"ok\"}", s.options.answer_len) ||
+        !make_answer(&s.failed, (unsigned)s.options.error_status, "{\"status\":\"failed\"}", 0) ||
+        !start_clock(&s) || !start_side(&s, LEDGER_LEGACY, s.options.ports[LEDGER_LEGACY]) ||
+        !start_side(&s, LEDGER_NEW, s.options.ports[LEDGER_NEW])) {
         perror("backend");
         return 1;
     }

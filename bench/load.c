@@ -114,14 +114,14 @@ static void read_options(int argc, char **argv, struct run_options *o, unsigned 
         {"payloads", NULL, 0, &o->payload.folder},
         {"body", &o->payload.body, 48 << 20, NULL},
         {"secret", NULL, 0, &o->payload.secret},
-        {"unsigned", &o->payload.unsigned_, 0, NULL},
+        {"unsigned", &o->payload.no_signature, 0, NULL},
         {"path", NULL, 0, &o->payload.path},
         {"entities", &o->payload.entities, 1000000, NULL},
         {"distribution", NULL, 0, NULL},
         {"duplicates", &o->duplicates, 90, NULL},
         {"connections", &o->sender.connections, 20000, NULL},
         {"new-connections", &o->sender.new_connections, 0, NULL},
-        {"idle", &o->sender.idle, 20000, NULL},
+        {"idle", &o->idle, 20000, NULL},
         {"rate", &o->rate, 1000000, NULL},
         {"count", &o->sender.count, 1000000000, NULL},
         {"warm-up", &o->warm_up_ms, 3600000, NULL},
@@ -141,7 +141,7 @@ static void read_options(int argc, char **argv, struct run_options *o, unsigned 
             refuse();
         set_option(o, &known[at], optarg);
     }
-    bool complete = o->sender.port && (o->payload.secret || o->payload.unsigned_) &&
+    bool complete = o->sender.port && (o->payload.secret || o->payload.no_signature) &&
                     o->payload.entities && o->sender.connections && o->seconds;
     if (optind != argc || (!*ret_free_ports && !complete))
         refuse();

@@ -51,13 +51,20 @@ async function main() {
   const result = { at: new Date().toISOString(), commit: commit(), quick, machine: machine(), versions: versions() };
   result.date = result.at.slice(0, 10);
   result.parts = {};
-  const verdicts = [];
+  const [verdicts, failed] = [[], []];
   for (const part of list) {
     const from = Date.now();
-    const data = await part.run({ quick, say: (what) => console.error(`${part.name}: ${what}`) });
-    result.parts[part.name] = { took_s: Math.round((Date.now() - from) / 1000), ...data };
-    print(part, data);
-    verdicts.push(...part.verdicts(data));
+    try {
+      const data = await part.run({ quick, say: (what) => console.error(`${part.name}: ${what}`) });
+      result.parts[part.name] = { took_s: Math.round((Date.now() - from) / 1000), ...data };
+      print(part, data);
+      verdicts.push(...part.verdicts(data));
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      failed.push(`${part.name}: ${error.message}`);
+      console.error(`FAILED ${failed.at(-1)}`);
+    }
+    await stopAll();
   }
   result.verdicts = verdicts;
   const others = disturbance(result.parts);
@@ -71,7 +78,8 @@ async function main() {
       `in ${result.disturbed} of ${result.measurements} measurements other programs took more than 10 % of a core: ` +
         'do not rely on them',
     );
-  if (process.env.SAVE) console.log(`saved in ${save(result)}`);
+  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result)}`);
+  if (failed.length) throw new Failure(`failed, and not in the result:\n${failed.join('\n')}`);
 }
 
 main()

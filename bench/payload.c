@@ -154,9 +154,9 @@ bool payload_make(struct payload *ret, const struct payload_options *options) {
     struct making m;
     buf_init(&p.front, FRONT_MAX);
     bool good = begin(&m, options) && pad(&p, &m);
-    if (good && !options->unsigned_)
+    if (good && !options->no_signature)
         m.key = hmac_key_new(options->secret, strlen(options->secret));
-    if (good && ((!m.key && !options->unsigned_) || !make_front(&p.front, options) ||
+    if (good && ((!m.key && !options->no_signature) || !make_front(&p.front, options) ||
                  !make_backs(&p, &m))) {
         fprintf(stderr, "load: no memory for %u deliveries\n", options->entities);
         good = false;

@@ -18,14 +18,14 @@ struct payload {
 };
 
 struct payload_options {
-    const char *file;   /* a template, see template.h */
-    const char *folder; /* or many: the nth entity gets the nth of them, over and over */
-    const char *secret; /* not needed with `unsigned_` */
-    const char *path;   /* request target */
-    unsigned port;      /* of Host */
-    unsigned entities;  /* fewer are made where all their bodies are more than half a GiB */
-    unsigned body;      /* bytes of each body, within a few; 0: as the template has it */
-    unsigned unsigned_; /* no signature */
+    const char *file;      /* a template, see template.h */
+    const char *folder;    /* or many: the nth entity gets the nth of them, over and over */
+    const char *secret;    /* not needed with `no_signature` */
+    const char *path;      /* request target */
+    unsigned port;         /* of Host */
+    unsigned entities;     /* fewer are made where all their bodies are more than half a GiB */
+    unsigned body;         /* bytes of each body, within a few; 0: as the template has it */
+    unsigned no_signature; /* no signature */
 };
 
 /* False: stderr says why, nothing is held. */

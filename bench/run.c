@@ -12,6 +12,7 @@
 #include <pointsman/jsonw.h>
 
 #include "cpu.h"
+#include "idle.h"
 
 #define SECOND_US  UINT64_C(1000000)
 #define REPORT_MAX 8192
@@ -28,6 +29,7 @@ struct run {
     struct payload payload;
     struct schedule schedule;
     struct distribution distribution;
+    struct idles *idles;
     struct senders *senders;
     enum phase phase;
     struct counts warm_up, measured;
@@ -164,7 +166,7 @@ static bool print_report(const struct run *run) {
     write_latency(&w, "refused_latency_us", &c->refused_latency);
     write_cpu(&w, run);
     write_total(&w, run);
-    jsonw_u64(&w, "idle_closed", senders_idle_closed(run->senders));
+    jsonw_u64(&w, "idle_closed", idles_closed(run->idles));
     jsonw_end(&w);
     if (!w.failed)
         printf("%.*s\n", SLICE_ARG(buf_slice(&out)));
@@ -182,6 +184,11 @@ static bool is_good(const struct run *run) {
 /* ---- the run ---- */
 
 static bool carry_out(struct run *run) {
+    run->idles = idles_open(run->loop, run->options->sender.port, run->options->idle);
+    if (!run->idles) {
+        perror("load: silent connections");
+        return false;
+    }
     run->senders = senders_new(run->loop, &run->payload, &run->schedule, &run->distribution,
                                &run->options->sender);
     if (!run->senders || !listen_to_signals(run))
@@ -217,6 +224,7 @@ bool run_load(struct run_options *options) {
         distribution_init(&run.distribution, options->distribution, (unsigned)run.payload.count) &&
         carry_out(&run);
     senders_free(run.senders);
+    idles_free(run.idles);
     loop_free(run.loop);
     distribution_free(&run.distribution);
     payload_free(&run.payload);

@@ -22,6 +22,7 @@ struct run_options {
     struct payload_options payload;
     struct sender_options sender;
     enum distribution_kind distribution;
+    unsigned idle; /* silent connections, opened first */
     unsigned rate;
     unsigned duplicates;
     unsigned warm_up_ms;

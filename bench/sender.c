@@ -50,11 +50,6 @@ struct sender {
     char data[ANSWER_MAX];
 };
 
-struct idle { /* a connection that says nothing */
-    struct senders *all;
-    struct watch watch;
-};
-
 struct senders {
     struct loop *loop;
     const struct payload *payload;
@@ -62,8 +57,6 @@ struct senders {
     const struct distribution *distribution;
     struct sender_options options;
     struct counts *counts;
-    struct idle *idle;
-    unsigned idle_count, idle_closed;
     bool finishing;
     unsigned busy;
     uint64_t sent;
@@ -144,16 +137,12 @@ static struct iovec part(struct slice bytes) {
 
 static void on_ready(void *arg, int what);
 
-static struct sockaddr_in address(const struct senders *all) {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)all->options.port)};
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return to;
-}
-
 /* It connects meanwhile: until then nothing can be written. */
 static bool open_one(struct sender *s) {
-    struct sockaddr_in to = address(s->all);
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)s->all->options.port)};
     const int on = 1;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s->fd < 0)
         return false;
@@ -326,44 +315,6 @@ static bool start_clock(struct senders *all) {
     return fd >= 0 && watch_set(&all->clock, WATCH_READ);
 }
 
-/* ---- silent connections ---- */
-
-static void on_idle(void *arg, int what) {
-    struct idle *idle = arg;
-    char bytes[64];
-    (void)what;
-    if (recv(idle->watch.fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
-        return;
-    watch_stop(&idle->watch);
-    close(idle->watch.fd);
-    idle->watch.fd = -1;
-    idle->all->idle_closed++;
-}
-
-static bool open_idle(struct senders *all) {
-    struct sockaddr_in to = address(all);
-    all->idle = calloc(all->options.idle, sizeof *all->idle);
-    if (!all->idle && all->options.idle)
-        return false;
-    while (all->idle_count < all->options.idle) {
-        struct idle *idle = &all->idle[all->idle_count];
-        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-            return false;
-        idle->all = all;
-        watch_init(&idle->watch, all->loop, fd, on_idle, idle);
-        all->idle_count++;
-        if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 ||
-            !watch_set(&idle->watch, WATCH_READ))
-            return false;
-    }
-    return true;
-}
-
-unsigned senders_idle_closed(const struct senders *all) {
-    return all->idle_closed;
-}
-
 /* ---- all of them ---- */
 
 struct senders *senders_new(struct loop *loop, const struct payload *payload,
@@ -380,7 +331,7 @@ struct senders *senders_new(struct loop *loop, const struct payload *payload,
     all->clock.fd = -1;
     timer_init(&all->again, on_again, all);
     all->free = calloc(options->connections, sizeof(struct sender *));
-    bool good = all->free && (!schedule->rate || start_clock(all)) && open_idle(all);
+    bool good = all->free && (!schedule->rate || start_clock(all));
     for (unsigned i = options->connections; i-- > 0;) {
         struct sender *s = &all->sender[i];
         s->all = all;
@@ -434,12 +385,6 @@ void senders_free(struct senders *all) {
             watch_stop(&all->sender[i].watch);
             close(all->sender[i].fd);
         }
-    for (unsigned i = 0; i < all->idle_count; i++)
-        if (all->idle[i].watch.fd >= 0) {
-            watch_stop(&all->idle[i].watch);
-            close(all->idle[i].watch.fd);
-        }
-    free(all->idle);
     free(all->free);
     free(all);
 }

@@ -36,7 +36,6 @@ struct counts {
 struct sender_options {
     unsigned port;            /* of 127.0.0.1 */
     unsigned connections;     /* at most; at a rate they are opened when needed */
-    unsigned idle;            /* further ones that are opened first and stay silent */
     unsigned new_connections; /* one for each delivery */
     unsigned count;           /* deliveries, then it finishes by itself; 0: until it is told */
 };
@@ -55,7 +54,6 @@ void senders_start(struct senders *all);
 /* No new deliveries: those that were due are counted as unsent; loop_stop when the last one was
  * answered. */
 void senders_finish(struct senders *all);
-unsigned senders_idle_closed(const struct senders *all); /* of the silent ones, by the server */
 void senders_free(struct senders *all);
 
 #endif

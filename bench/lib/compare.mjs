@@ -27,7 +27,7 @@ export async function rounds(subjects, ledger, redis, { count, seconds, warmUp =
   for (let round = 1; round <= count; round++) {
     say(`round ${round} of ${count}`);
     for (const subject of subjects) {
-      const report = await measure(subject, ledger, redis, { ...load, seconds, warmUp });
+      const report = await measure(subject, ledger, redis, { seconds, warmUp, ...load });
       figures[subject.name].push({
         cpu_us: perEvent(report, 'proxy'),
         redis_us: perEvent(report, 'redis'),

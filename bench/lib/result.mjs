@@ -43,7 +43,7 @@ export function save(result, name = '') {
   return file;
 }
 
-/** The newest saved result that has this part, or null. */
+/** The newest saved result of a whole run (not QUICK) that has this part, or null. */
 export function newestWith(part) {
   let files = [];
   try {
@@ -52,7 +52,7 @@ export function newestWith(part) {
     return null;
   }
   const results = files.map((file) => ({ file, ...JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) }));
-  const having = results.filter((result) => result.parts?.[part]);
+  const having = results.filter((result) => !result.quick && result.parts?.[part]);
   having.sort((a, b) => (a.at < b.at ? 1 : -1));
   return having[0] ?? null;
 }

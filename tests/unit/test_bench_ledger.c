@@ -84,7 +84,6 @@ static void what_was_answered_with_an_error_was_not_done(void **state) {
     assert_int_equal(run_of("11111111")->twice, 0);
 }
 
-
 static void an_entity_away_from_its_bucket_is_on_the_wrong_side(void **state) {
     (void)state;
     unsigned wrong = 0;
