@@ -78,7 +78,7 @@ async function main() {
       `in ${result.disturbed} of ${result.measurements} measurements other programs took more than 10 % of a core: ` +
         'do not rely on them',
     );
-  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result)}`);
+  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result, process.argv[2])}`);
   if (failed.length) throw new Failure(`failed, and not in the result:\n${failed.join('\n')}`);
 }
 

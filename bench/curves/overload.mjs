@@ -105,7 +105,7 @@ export function judge(m) {
   ];
 }
 
-export async function run({ quick, say, stores = ['embedded', 'redis'] }) {
+export async function run({ quick, say, stores = quick ? ['embedded'] : ['embedded', 'redis'] }) {
   const measured = [];
   for (const store of stores) {
     if (!STORES[store]) throw new Failure(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);

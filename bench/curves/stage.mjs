@@ -147,12 +147,14 @@ export function fileBytes(dir, prefix = '') {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** What latency and CPU a report has, per event that was answered 2xx; `named`: whose CPU, by name. */
+/** What latency and CPU a report has, per event that was answered 2xx; `named`: whose CPU, by name; `others`: cores that
+ * programs took which are not named. */
 export function figures(report, named) {
   const { p50, p99, p999 } = report.latency_us;
   const done = report.answers.ok + report.answers.accepted_202;
   const cpu = Object.fromEntries(named.map((name) => [`${name}_us`, report.cpu_us[name] / done]));
-  return { p50_us: p50, p99_us: p99, p999_us: p999, rate: done / report.seconds, ...cpu };
+  const others = report.others_us / report.seconds / 1e6;
+  return { p50_us: p50, p99_us: p99, p999_us: p999, rate: done / report.seconds, others, ...cpu };
 }
 
 /** Runs `work` beside a sampler: [result, samples with seconds since the beginning]. */

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judge } from './overload.mjs';
-import { unaccounted, verdicts, WATCHED } from './soak.mjs';
+import { flatSeries, unaccounted, WATCHED } from './soak.mjs';
 
 // ---- soak ----
 
 const level = (t) => ({ t, ...Object.fromEntries(Object.keys(WATCHED).map((key) => [key, key === 'threads' ? 7 : 50e6])) });
 const HOUR = Array.from({ length: 720 }, (_, i) => level(i * 5));
-const growing = (samples) => verdicts(samples).filter((v) => !v.flat).map((v) => v.key);
+const growing = (samples) => flatSeries(samples).filter((v) => !v.flat).map((v) => v.key);
 
 test('an hour in which nothing grows is flat', () => {
   assert.deepEqual(growing(HOUR), []);
