@@ -44,7 +44,7 @@ test('what shadows did beside is allowed while the mode was parallel', () => {
 const us = (p99) => ({ p99 });
 const GOOD = {
   peak: { rate: 1000 }, usual: { latency_us: us(1000) }, memory: { first: 40e6, second: 41e6 },
-  burst: { seconds: 1, sent: 2000, answers: { ok: 950, refused_503: 1050, other: 0 }, retry_after: 1050, broken: 0,
+  burst: { seconds: 1, planned: 2000, answers: { ok: 950, refused_503: 1050, other: 0 }, retry_after: 1050, broken: 0,
     latency_us: us(80_000), refused_latency_us: us(5000) },
   after: { latency_us: us(1500), answers: { refused_503: 0 } },
 };
@@ -57,7 +57,8 @@ test('an overload that is turned away in time is kept', () => {
 
 test('each thing asked of an overload is judged', () => {
   const { answers } = GOOD.burst;
-  assert.match(broken(burst({ answers: { ...answers, ok: 800 } }))[0], /accepted, of the peak/);
+  assert.match(broken(burst({ answers: { ...answers, ok: 800, refused_503: 1200 }, retry_after: 1200 }))[0], /accepted, of the peak/);
+  assert.match(broken(burst({ answers: { ...answers, refused_503: 500 }, retry_after: 500 }))[0], /answered/);
   assert.match(broken(burst({ retry_after: 1000 }))[0], /without Retry-After/);
   assert.match(broken(burst({ broken: 1 }))[0], /but 2xx and 503/);
   assert.match(broken(burst({ refused_latency_us: us(900_000) }))[0], /refused p99/);
@@ -67,5 +68,5 @@ test('each thing asked of an overload is judged', () => {
 });
 
 test('an overload that was not offered proves nothing', () => {
-  assert.deepEqual(broken(burst({ sent: 1100 })), ['offered, times the peak']);
+  assert.deepEqual(broken(burst({ planned: 1100 })), ['offered, times the peak']);
 });
