@@ -16,13 +16,14 @@ import { growth, parts } from './parts.mjs';
 
 const quick = Boolean(process.env.QUICK);
 
+const asked = () => process.env.ONLY?.split(/[\s,]+/).filter(Boolean) ?? [];
+
 function chosen() {
   const list = process.argv[2] === 'growth' ? growth : parts;
-  const asked = process.env.ONLY?.split(/[\s,]+/).filter(Boolean);
-  const unknown = asked?.find((name) => !list.some((part) => part.name === name));
+  const unknown = asked().find((name) => !list.some((part) => part.name === name));
   if (unknown)
     throw new Failure(`ONLY holds "${unknown}"; allowed: ${list.map((part) => part.name).join(', ')}`);
-  return asked?.length ? list.filter((part) => asked.includes(part.name)) : list;
+  return asked().length ? list.filter((part) => asked().includes(part.name)) : list;
 }
 
 function build() {
@@ -78,7 +79,7 @@ async function main() {
       `in ${result.disturbed} of ${result.measurements} measurements other programs took more than 10 % of a core: ` +
         'do not rely on them',
     );
-  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result, process.argv[2])}`);
+  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result, [...process.argv.slice(2), ...asked()].join('-'))}`);
   if (failed.length) throw new Failure(`failed, and not in the result:\n${failed.join('\n')}`);
 }
 
