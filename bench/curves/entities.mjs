@@ -57,3 +57,14 @@ export const tables = ({ rate, ordered_rate, rows }) => [
 ];
 
 export const verdicts = () => [];
+
+const SHARE = { uniform: 100 / 2000, zipf: 12.2, hot: 90 }; // of the most frequent of 2,000 issues, %
+
+export const pictures = ({ ordered_rate, rows }) => ({
+  entities: {
+    title: 'Events done in order, by how many are about one issue',
+    x: { label: 'events about the most frequent issue, %', kind: 'log' }, y: { label: 'events done a second' },
+    series: [{ name: 'order: entity', points: rows.map((row) => [SHARE[row.kind], row.entity.done_s]) }],
+    limits: [{ name: `offered, ${ordered_rate}/s`, y: ordered_rate }],
+  },
+});

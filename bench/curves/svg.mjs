@@ -8,26 +8,18 @@ const PLOT = { left: 64, right: WIDTH - 170, top: 48, bottom: HEIGHT - 52 };
 const LINE_GAP = 15;
 const COLOURS = ['blue', 'orange', 'green', 'purple', 'grey'];
 
+// Tones between: a page may be dark where the system is light, so no media query would know.
 const STYLE = `
-  text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #57606a; }
-  .title { font-size: 14px; font-weight: 600; fill: #24292f; }
+  text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #768390; }
+  .title { font-size: 14px; font-weight: 600; }
   .grid { stroke: #8c959f; stroke-opacity: .28; }
-  .limit { stroke: #cf222e; stroke-dasharray: 5 4; } text.limit { fill: #cf222e; stroke: none; }
   .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-  .blue { stroke: #0969da; } .orange { stroke: #bc4c00; } .green { stroke: #1a7f37; } .purple { stroke: #8250df; }
-  .grey { stroke: #6e7781; }
-  text.blue, circle.blue { fill: #0969da; } text.orange, circle.orange { fill: #bc4c00; }
-  text.green, circle.green { fill: #1a7f37; } text.purple, circle.purple { fill: #8250df; }
-  text.grey, circle.grey { fill: #6e7781; } text { stroke: none !important; }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #9198a1; } .title { fill: #e6edf3; }
-    .limit { stroke: #ff7b72; } text.limit { fill: #ff7b72; }
-    .blue { stroke: #58a6ff; } .orange { stroke: #f0883e; } .green { stroke: #3fb950; } .purple { stroke: #bc8cff; }
-    .grey { stroke: #9198a1; }
-    text.blue, circle.blue { fill: #58a6ff; } text.orange, circle.orange { fill: #f0883e; }
-    text.green, circle.green { fill: #3fb950; } text.purple, circle.purple { fill: #bc8cff; }
-    text.grey, circle.grey { fill: #9198a1; }
-  }`;
+  line.limit { stroke: #e5534b; stroke-dasharray: 5 4; } text.limit { fill: #e5534b; }
+  .line.blue { stroke: #3b82f6; } text.blue, circle.blue { fill: #3b82f6; }
+  .line.orange { stroke: #d9730d; } text.orange, circle.orange { fill: #d9730d; }
+  .line.green { stroke: #2da44e; } text.green, circle.green { fill: #2da44e; }
+  .line.purple { stroke: #986ee2; } text.purple, circle.purple { fill: #986ee2; }
+  .line.grey { stroke: #768390; } text.grey, circle.grey { fill: #768390; }`;
 
 export function escape(text) {
   return String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
