@@ -21,7 +21,10 @@ function source(result) {
 function partText(part) {
   const result = newest.get(part.name);
   if (!result) return 'Not measured yet.';
-  const tables = part.tables(result.parts[part.name]).map(([head, rows]) => markdown(head, rows));
+  const tables = part
+    .tables(result.parts[part.name])
+    .filter(([, rows]) => rows.length)
+    .map(([head, rows]) => markdown(head, rows));
   return [...tables, source(result)].join('\n\n');
 }
 

@@ -42,7 +42,7 @@ function disturbance(node) {
 
 function print(part, data) {
   console.log(`\n${part.title}\n`);
-  for (const [head, rows] of part.tables(data)) console.log(`${table(head, rows)}\n`);
+  for (const [head, rows] of part.tables(data)) if (rows.length) console.log(`${table(head, rows)}\n`);
 }
 
 async function main() {

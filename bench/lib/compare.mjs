@@ -129,7 +129,7 @@ export async function comparison(setup, make, { quick, say, calls = false, share
     const latency = await latencies(subjects, ledger, redis, at);
     for (const subject of subjects) {
       summary[subject.name].latency = latency[subject.name];
-      if (calls) summary[subject.name].calls = await callsPerEvent(subject, ledger, { load });
+      if (calls && (!quick || subject === subjects[0])) summary[subject.name].calls = await callsPerEvent(subject, ledger, { load });
     }
     const [ours, ...peers] = subjects.map(({ name }) => name);
     const ratios = Object.fromEntries(peers.map((peer) => [peer, ratio(figures[ours], figures[peer])]));

@@ -82,7 +82,7 @@ async function theirs(connections, seconds) {
 }
 
 export async function run({ quick, say }) {
-  const seconds = quick ? 2 : 5;
+  const seconds = quick ? 1 : 5;
   const disk = diskSpeed(newFolder(DISK));
   const runs = [];
   for (const connections of quick ? [64] : [64, 256]) {

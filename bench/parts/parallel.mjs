@@ -16,7 +16,7 @@ export const run = ({ quick, say }) =>
       async (ledger, redis) => ({ ...(await startPointsman(ledger, { redis, mode: 'parallel' })), proof }),
       async (ledger) => ({ ...(await startNginxMirror(ledger)), proof }),
     ],
-    { quick, say },
+    { quick, say, shares: quick ? [] : undefined },
   );
 
 export const tables = ({ subjects, ratios }) => [saturationTable(subjects), latencyTable(subjects), ratioTable(ratios)];

@@ -16,7 +16,7 @@ export const run = ({ quick, say }) =>
       async (ledger) => named('embedded', await startPointsman(ledger, {})),
       async (ledger, redis) => named('redis', await startPointsman(ledger, { redis })),
     ],
-    { quick, say },
+    { quick, say, shares: quick ? [] : undefined },
   );
 
 export const tables = ({ subjects }) => [saturationTable(subjects), latencyTable(subjects)];
