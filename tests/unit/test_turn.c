@@ -80,6 +80,7 @@ static void a_worker_that_ends_in_mid_turn_forgets_what_was_not_verified(void **
     rig_start(&r, &signed_only);
     say(rig_sender(&r), event(1, false));
     (void)read_in_mid_turn(&r);
+    rig_hang_up(&r);
     rig_end(&r);
     assert_int_equal(r.stubs[SIDE_LEGACY].requests, 0);
 }
