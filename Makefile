@@ -78,6 +78,7 @@ $(B)/demo/send: $(B)/cli/client.o $(B)/cli/table.o
 BENCH := $(addprefix $(B)/bench/,load backend disk store)
 $(B)/bench/load: $(addprefix $(B)/bench/,run.o sender.o idle.o payload.o template.o schedule.o distribution.o cpu.o)
 $(B)/bench/backend: $(addprefix $(B)/bench/,backend_options.o ledger.o due.o schedule.o)
+$(B)/bench/store: $(B)/bench/cpu.o
 $(BENCH): $(B)/bench/%: $(B)/bench/%.o $(LIBS)
 	@echo "  LD   $@"; $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIBS) $(LDLIBS)
 

@@ -27,7 +27,7 @@ function chosen() {
 function build() {
   if (cpus().length < 2) throw new Failure('two cores are needed, to keep the load off the proxy\'s');
   execFileSync('scripts/install-deps', ['--bench'], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const targets = ['all', 'build/bench/load', 'build/bench/backend', 'build/bench/disk'];
+  const targets = ['all', 'build/bench/load', 'build/bench/backend', 'build/bench/disk', 'build/bench/store'];
   execFileSync('make', ['--no-print-directory', '-s', `-j${cpus().length}`, ...targets], { stdio: 'inherit' });
 }
 

@@ -21,12 +21,16 @@ function configure(file, values) {
   return path;
 }
 
-/** `durable`: every write is on disk before it is answered, as a journal's. */
-export async function startRedis({ cores = OTHER_CORE, durable = false, folder = newFolder(scratch) } = {}) {
+/**
+ * `durable`: every write is on disk before it is answered, as a journal's; `before`: words before the command, as
+ * valgrind's; `program`: another redis-server.
+ */
+export async function startRedis({ cores = OTHER_CORE, durable = false, folder = newFolder(scratch), ...options } = {}) {
+  const { before = [], program = 'redis-server' } = options;
   const [port] = freePorts(1);
   const keep = durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
   const process = start('redis', cores, [
-    ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', folder, ...keep],
+    ...[...before, program, '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', folder, ...keep],
     ...['--maxmemory-policy', 'noeviction'],
   ]);
   await waitFor('redis-server', process, () => connects(port));
