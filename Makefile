@@ -11,7 +11,10 @@
 #   make model      the claim protocol checked by spin (tests/model/README.md)
 #   make lint       layers, headers, sizes, banned functions, docs up to date
 #   make bench      what an event costs beside nginx, HAProxy, nginx + Lua;  QUICK=1 SAVE=1 ONLY="full durable"
-#   make bench-docs docs/PERFORMANCE.md from the newest saved result
+#   make bench-growth    the same with more workers, connections, remembered events, dead letters
+#   make bench-overload  twice of what it can do is offered; what is not kept fails
+#   make bench-docs docs/PERFORMANCE.md and its pictures from the newest saved results
+#   make soak       SECONDS=3600: does anything grow, was every event done once
 #   make fuzz       F=target SECONDS=60: fuzz one parser
 #   make docs       regenerate docs/CONFIG.md and the sample from the option table
 #   SAN=address,undefined or SAN=thread builds into build/<san>/ with sanitizers
@@ -45,7 +48,8 @@ VFS := $(patsubst %,$(B)/tests/vfs/%.o,vfs overlay disk)
 UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
 
-.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted cost model lint bench bench-docs fuzz docs clean
+.PHONY: all help deps demo run test unit unit-tests e2e chaos chaos-suite planted cost model lint bench bench-growth \
+  bench-overload bench-docs soak fuzz docs clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -136,7 +140,7 @@ chaos: $(B)/pointsman $(B)/tests/libtestvfs.so
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --seconds '$(or $(SECONDS),600)' $(if $(SEED),--seed '$(SEED)')
 
 chaos-suite: $(B)/pointsman $(B)/tests/libtestvfs.so
-	@node --test tests/chaos/*.test.mjs
+	@node --test tests/chaos/*.test.mjs bench/curves/*.test.mjs
 	@POINTSMAN_BIN=$(CURDIR)/$(B)/pointsman tests/chaos/run --suite
 
 planted: $(B)/pointsman $(B)/tests/libtestvfs.so
@@ -157,8 +161,19 @@ lint:
 bench:
 	@node bench/main.mjs
 
+MEASURED := $(B)/pointsman $(B)/bench/load $(B)/bench/backend
+bench-growth: $(B)/tests/unit/journal_fill
+	@node bench/main.mjs growth
+
+bench-overload: $(MEASURED)
+	@node bench/curves/overload.mjs $(ONLY)
+
 bench-docs:
 	@node bench/docs.mjs
+	@node bench/curves/pictures.mjs
+
+soak: $(MEASURED)
+	@SECONDS='$(SECONDS)' node bench/curves/soak.mjs
 
 docs: all
 	@$(B)/pointsman check --print-docs > docs/CONFIG.md

@@ -77,22 +77,27 @@ void hex_encode(const void *data, size_t len, char *out) {
     }
 }
 
-/* Of lower-case digits the value, of all else bit 4. */
-static uint8_t lower_hex(char c) {
-    uint8_t digit = (uint8_t)(c - '0'), letter = (uint8_t)(c - 'a');
-    return digit < 10 ? digit : letter < 6 ? (uint8_t)(letter + 10) : 16;
+/* One more than the value of a lower-case digit; 0: it is none. */
+static const uint8_t digit_values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
+/* Above 15: it is none. */
+static uint8_t digit_of(char c) {
+    return (uint8_t)(digit_values[(uint8_t)c] - 1);
 }
 
 bool hex_decode(struct slice hex, uint8_t *out, size_t len) {
     uint8_t bad = 0;
     if (hex.len % 2 != 0 || hex.len / 2 != len)
         return false;
-    for (size_t i = 0; i < len; i++)
-        bad |= lower_hex(hex.ptr[2 * i]) | lower_hex(hex.ptr[2 * i + 1]);
-    if (bad & 16)
+    for (size_t i = 0; i < hex.len; i++)
+        bad |= digit_of(hex.ptr[i]);
+    if (bad & 0xf0)
         return false;
     for (size_t i = 0; i < len; i++)
-        out[i] = (uint8_t)(lower_hex(hex.ptr[2 * i]) << 4 | lower_hex(hex.ptr[2 * i + 1]));
+        out[i] = (uint8_t)(digit_of(hex.ptr[2 * i]) << 4 | digit_of(hex.ptr[2 * i + 1]));
     return true;
 }
 

@@ -7,9 +7,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { markdown, rounded } from './lib/figures.mjs';
 import { newestWith } from './lib/result.mjs';
 import { verdictTable } from './lib/show.mjs';
-import { parts } from './parts.mjs';
+import { growth, parts as compared, soak } from './parts.mjs';
 
 const PAGE = 'docs/PERFORMANCE.md';
+const parts = [...compared, ...growth, soak];
 const newest = new Map(parts.map((part) => [part.name, newestWith(part.name)]));
 
 function source(result) {

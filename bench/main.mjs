@@ -1,4 +1,4 @@
-// make bench: runs the parts, prints their tables and what they say of the budgets.
+// make bench, bench-growth ("growth" as argument): runs the parts, prints their tables and what they say of the budgets.
 //
 //   ONLY="full durable"   some of the parts
 //   QUICK=1               shorter: all of them in under two minutes
@@ -12,16 +12,18 @@ import { table, text } from './lib/figures.mjs';
 import { Failure, stopAll } from './lib/processes.mjs';
 import { commit, machine, save, versions } from './lib/result.mjs';
 import { verdictTable } from './lib/show.mjs';
-import { parts } from './parts.mjs';
+import { growth, parts } from './parts.mjs';
 
 const quick = Boolean(process.env.QUICK);
 
+const asked = () => process.env.ONLY?.split(/[\s,]+/).filter(Boolean) ?? [];
+
 function chosen() {
-  const asked = process.env.ONLY?.split(/[\s,]+/).filter(Boolean);
-  const unknown = asked?.find((name) => !parts.some((part) => part.name === name));
+  const list = process.argv[2] === 'growth' ? growth : parts;
+  const unknown = asked().find((name) => !list.some((part) => part.name === name));
   if (unknown)
-    throw new Failure(`ONLY holds "${unknown}"; allowed: ${parts.map((part) => part.name).join(', ')}`);
-  return asked?.length ? parts.filter((part) => asked.includes(part.name)) : parts;
+    throw new Failure(`ONLY holds "${unknown}"; allowed: ${list.map((part) => part.name).join(', ')}`);
+  return asked().length ? list.filter((part) => asked().includes(part.name)) : list;
 }
 
 function build() {
@@ -77,7 +79,7 @@ async function main() {
       `in ${result.disturbed} of ${result.measurements} measurements other programs took more than 10 % of a core: ` +
         'do not rely on them',
     );
-  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result)}`);
+  if (process.env.SAVE && Object.keys(result.parts).length) console.log(`saved in ${save(result, [...process.argv.slice(2), ...asked()].join('-'))}`);
   if (failed.length) throw new Failure(`failed, and not in the result:\n${failed.join('\n')}`);
 }
 

@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 #define ADMISSION_TAKES 64 /* requests begun in a turn of the loop; the others wait */
-/* Refused in a turn: up to half as much again as the capacity that is all of the excess. What comes
- * beyond it waits too, as far as limits.connections lets it: a refusal costs up to a third of an
- * event, and no load may make the worker do nothing but refuse. */
-#define ADMISSION_REFUSES (ADMISSION_TAKES / 2)
+/* Refused in a turn: enough for all of the excess at twice the capacity, also where refusals take a
+ * fifth of it. What comes beyond waits too, as far as limits.connections lets it: no load may make
+ * the worker do nothing but refuse. */
+#define ADMISSION_REFUSES (ADMISSION_TAKES * 2)
 
 /* All 0: nothing has waited yet. */
 struct admission {

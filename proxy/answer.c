@@ -205,23 +205,15 @@ void answer_accepted(struct delivery *d, enum answer answer) {
 
 /* ---- the backend's own answer ---- */
 
-static bool put_backend_lines(struct buf *lines, struct delivery *d, struct leg *leg) {
-    return buf_reserve(lines, buf_len(&leg->lines) + EVENT_ID_MAX + 128) &&
-           buf_append_slice(lines, buf_slice(&leg->lines)) && put_ours(lines, d);
-}
-
 static void pass_through(struct delivery *d, struct leg *leg) {
-    struct buf lines;
-    buf_init(&lines, LINES_MAX);
     told(d->worker, d, ANSWER_BACKEND, leg->status);
     struct conn *c = delivery_take_conn(d);
     if (!c)
         return;
-    if (put_backend_lines(&lines, d, leg))
-        conn_reply(c, leg->status, buf_slice(&lines), buf_slice(&leg->answer), false);
+    if (put_ours(&leg->lines, d))
+        conn_reply(c, leg->status, buf_slice(&leg->lines), buf_slice(&leg->answer), false);
     else
         conn_close(c, CONN_END_MEMORY);
-    buf_free(&lines);
     delivery_drop(d);
 }
 
@@ -252,14 +244,12 @@ void answer_backend(struct delivery *d, struct leg *leg) {
 }
 
 void answer_stream(struct delivery *d, struct leg *leg) {
-    struct buf lines;
-    buf_init(&lines, LINES_MAX);
     told(d->worker, d, ANSWER_BACKEND, leg->status);
     timer_stop(&d->deadline);
     d->answered = true;
     struct conn *c = d->conn;
-    if (put_backend_lines(&lines, d, leg)) {
-        conn_stream_begin(c, leg->status, buf_slice(&lines), leg->length);
+    if (put_ours(&leg->lines, d)) {
+        conn_stream_begin(c, leg->status, buf_slice(&leg->lines), leg->length);
         bool drained = d->conn && conn_stream(c, buf_slice(&leg->answer));
         drained = d->conn && conn_stream(c, buf_slice(&leg->overflow)) && drained;
         if (!row_is_ours(d)) /* else the journal keeps the beginning */
@@ -272,7 +262,6 @@ void answer_stream(struct delivery *d, struct leg *leg) {
     } else {
         conn_close(c, CONN_END_MEMORY);
     }
-    buf_free(&lines);
 }
 
 /* ---- Story 8.3's summary ---- */

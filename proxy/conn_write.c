@@ -6,6 +6,8 @@
 #include "delivery.h"
 #include "worker.h"
 
+#define SPARE_MAX (16 * 1024)
+
 /* The reply is complete and out. */
 static void replied(struct conn *c) {
     if (c->keep_alive && !c->until_close) {
@@ -22,6 +24,28 @@ static void replied(struct conn *c) {
     buf_reset(&c->in);
     conn_enter(c, CONN_LINGER);
     (void)conn_watch(c);
+}
+
+/* Idle connections hold no buffers; the next reply finds one ready with the worker. */
+static void give_back(struct conn *c) {
+    struct buf *spare = &c->worker->spare_out;
+    if (spare->data || c->out.cap > SPARE_MAX) {
+        buf_free(&c->out);
+        return;
+    }
+    size_t max = c->out.max;
+    *spare = c->out;
+    buf_reset(spare);
+    buf_init(&c->out, max);
+}
+
+static void borrow(struct conn *c) {
+    struct buf *spare = &c->worker->spare_out;
+    if (c->out.data || !spare->data)
+        return;
+    spare->max = c->out.max;
+    c->out = *spare;
+    buf_init(spare, SPARE_MAX);
 }
 
 /* Writes out and body; keeps what the kernel does not take. False: the connection was closed. */
@@ -49,7 +73,7 @@ static bool write_out(struct conn *c, struct slice body) {
         return false;
     }
     if (buf_len(&c->out) == 0)
-        buf_free(&c->out); /* idle connections hold no buffers */
+        give_back(c);
     return true;
 }
 
@@ -80,6 +104,7 @@ void conn_continue(struct conn *c) {
 
 /* Status line, the caller's lines, connection and framing. */
 static bool put_head(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
+    borrow(c);
     bool ok = buf_reserve(&c->out, lines.len + 256) && buf_puts(&c->out, "HTTP/1.1 ") &&
               buf_put_u64(&c->out, status) && buf_puts(&c->out, " ") &&
               buf_puts(&c->out, http_reason(status)) && buf_puts(&c->out, "\r\n") &&

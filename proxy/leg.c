@@ -17,6 +17,7 @@
 #define FINISH_TIMEOUT_MS 1000        /* then the sender is answered without the record */
 #define FINISH_AGAIN_US   500000
 #define ON_DISK_US        200000
+#define OURS_LEN          192 /* of what is put behind the backend's header lines, mostly */
 
 static bool has_outcome(const struct leg *leg) {
     return leg->phase == PHASE_RECORDING || leg->phase == PHASE_RECORDED;
@@ -146,7 +147,7 @@ static bool sending(struct exchange *x) {
 }
 
 static bool keep_lines(struct leg *leg, const struct http_head *head) {
-    if (!buf_reserve(&leg->lines, head->size))
+    if (!buf_reserve(&leg->lines, head->size + OURS_LEN))
         return false;
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice name = head->headers[i].name;
@@ -289,7 +290,7 @@ static struct leg *prepare(struct delivery *d, enum side side, enum role role,
     timer_init(&leg->timeout, timed_out, leg);
     timer_init(&leg->lease, lease_fired, leg);
     timer_init(&leg->again, record_again, leg);
-    buf_init(&leg->lines, d->rules->conf->limit_headers + 1024);
+    buf_init(&leg->lines, d->rules->conf->limit_headers + 1024 + EVENT_ID_MAX);
     buf_init(&leg->answer, ANSWER_KEEP);
     buf_init(&leg->overflow, SCRATCH_LEN);
     exchange_init(&leg->x, &d->worker->pools[side][role], &leg_ops,

@@ -271,6 +271,7 @@ void worker_free(struct worker *w) {
     if (w->loop)
         loop_free(w->loop);
     rules_unref(w->rules);
+    buf_free(&w->spare_out);
     free(w->conn_scratch);
     free(w->backend_scratch);
     free(w);

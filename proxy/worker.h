@@ -70,6 +70,7 @@ struct worker {
     bool draining;
     struct timer last_accept; /* of a worker that drains */
     bool ended;               /* the thread is gone: nothing is started or asked for any more */
+    struct buf spare_out;     /* for the next reply; no connection's */
     char *conn_scratch;
     char *backend_scratch;
 };

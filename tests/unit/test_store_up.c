@@ -132,6 +132,7 @@ static void the_embedded_store_is_up_unless_its_last_batch_failed(void **state) 
     claim(&own, "spoilt", 0, STORE_GRANTED);
     snprintf(path, sizeof(path), "%.63s/store.db", own.directory);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 10000); /* the store may be at work on its file just now */
     assert_int_equal(sqlite3_exec(db, "UPDATE record SET value = 'x'", NULL, NULL, NULL),
                      SQLITE_OK);
     sqlite3_close(db);

@@ -1,0 +1,142 @@
+// Twice of what pointsman can do is offered: what it still takes, how soon the rest is refused, and how it recovers.
+//
+//   overload.mjs [embedded|off|redis …]     QUICK=1: shorter bursts
+//
+// What is accepted then is compared with the peak of senders that wait for each answer. Half of the capacity is offered
+// before it, and again from a second before its end: its latency counts from a second after the end. Latencies count
+// from when an event was to be sent. There are many connections, so that the queue is pointsman's and not the senders'.
+
+import { fileURLToPath } from 'node:url';
+import { table } from '../lib/figures.mjs';
+import { Failure, pause } from '../lib/processes.mjs';
+import { verdict } from '../lib/show.mjs';
+import { keep } from './keep.mjs';
+import { figures, forgetPeak, onStage, sampled, usage } from './stage.mjs';
+
+export const name = 'overload';
+export const title = 'Twice of what it can do is offered';
+
+const WARM_UP = 1500; // ms: a queue is a burst for its first 300 ms, by design
+const CONNECTIONS = 4000;
+const RECOVERY = 1; // seconds after the burst in which latency may still be high
+const ACCEPTED = 'accepted, of the peak';
+const MIB = 1024 * 1024;
+
+/** What is asked of pointsman; §9 of the design and the measurements behind it. */
+export const LIMITS = {
+  accepted: 0.9, // of the peak
+  answered: 0.9, // of what was due: taken or refused; the rest waits for a connection, or on one
+  refused_p99_ms: 100,
+  accepted_p99_ms: 500,
+  recovered_p99: 3, // times that of before the burst …
+  recovered_ms: 5, // … or at least this
+  memory: 1.1, // second half of the burst to the first …
+  memory_mib: 8, // … and this much besides
+};
+
+const STORES = {
+  embedded: { title: 'claims in the embedded store', redis: false, config: { store: { kind: 'embedded' } } },
+  off: { title: 'no claims', redis: false, config: { store: { kind: 'embedded', claims: false } } },
+  redis: { title: 'claims in Redis', redis: true, config: {} },
+};
+
+/** The most that is answered per second, by senders that wait for each answer; and what an event costs. */
+async function capacity(s, quick) {
+  const found = [];
+  for (const connections of quick ? [64, 256] : [64, 256, 64, 256]) {
+    const load = s.load({ connections, warmUp: 1000, seconds: quick ? 2 : 4, cpu: { pointsman: s.pid } });
+    found.push({ connections, ...figures(await load.report(), ['pointsman']) });
+  }
+  return found.sort((a, b) => b.rate - a.rate)[0];
+}
+
+/** The burst, and half of the capacity from before its end: what was measured of it begins RECOVERY after the end. */
+async function burstAndRest(s, rate, seconds, half) {
+  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds });
+  await pause(WARM_UP + (seconds - 1) * 1000);
+  const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
+  const during = await burst.report();
+  await pause(RECOVERY * 1000);
+  rest.child.kill('SIGUSR1');
+  return { burst: during, after: await rest.report() };
+}
+
+/** The most memory in the first and the second half of the samples. */
+function memory(samples) {
+  const half = samples.length >> 1;
+  const most = (list) => Math.max(...list.map((one) => one.rss));
+  return { first: most(samples.slice(0, half)), second: most(samples.slice(half)) };
+}
+
+async function measure(s, store, quick) {
+  if (STORES[store].redis) await s.redis();
+  await s.backends();
+  await s.pointsman({ config: { ...STORES[store].config, limits: { connections: 2 * CONNECTIONS } } });
+  const peak = await capacity(s, quick);
+  const half = { rate: Math.round(peak.rate / 2), connections: 256, seconds: quick ? 2 : 4 };
+  const usual = await s.load({ ...half, warmUp: 500 }).report();
+  forgetPeak(s.pid);
+  const before = usage(s.pid);
+  const [ran, samples] = await sampled(100, () => usage(s.pid), () => burstAndRest(s, Math.round(peak.rate * 2), quick ? 3 : 8, half));
+  return { store, peak, usual, ...ran, before, end: usage(s.pid), memory: memory(samples) };
+}
+
+/** [{what, value, limit, kept}] of one measurement. */
+export function judge(m) {
+  const seconds = m.burst.seconds;
+  const accepted = m.burst.answers.ok / seconds;
+  const peak = Math.max(m.peak.rate, accepted);
+  const [ms, p99] = [(us) => us / 1000, m.usual.latency_us.p99];
+  const row = (what, value, limit, kept) => ({ what, value, limit, kept });
+  const most = Math.max(p99 * LIMITS.recovered_p99, LIMITS.recovered_ms * 1000);
+  const grown = m.memory.first * LIMITS.memory + LIMITS.memory_mib * MIB;
+  const refused = m.burst.answers.refused_503;
+  const answered = m.burst.answers.ok + refused;
+  return [
+    row('offered, times the peak', m.burst.planned / seconds / m.peak.rate, '>= 1.8', m.burst.planned / seconds >= 1.8 * m.peak.rate),
+    row('of which answered', answered / m.burst.planned, `>= ${LIMITS.answered}`, answered >= LIMITS.answered * m.burst.planned),
+    row(ACCEPTED, accepted / peak, `>= ${LIMITS.accepted}`, accepted >= LIMITS.accepted * peak),
+    row('answers but 2xx and 503', m.burst.answers.other + m.burst.broken, '0', m.burst.answers.other + m.burst.broken === 0),
+    row('503 without Retry-After', refused - m.burst.retry_after, '0', refused > 0 && refused === m.burst.retry_after),
+    row('refused p99, ms', ms(m.burst.refused_latency_us.p99), `<= ${LIMITS.refused_p99_ms}`,
+      refused > 0 && ms(m.burst.refused_latency_us.p99) <= LIMITS.refused_p99_ms),
+    row('accepted p99, ms', ms(m.burst.latency_us.p99), `<= ${LIMITS.accepted_p99_ms}`,
+      ms(m.burst.latency_us.p99) <= LIMITS.accepted_p99_ms),
+    row('p99 from 1 s after, ms', ms(m.after.latency_us.p99), `<= ${ms(most).toFixed(1)}`, m.after.latency_us.p99 <= most),
+    row('refused from 1 s after', m.after.answers.refused_503, '0', m.after.answers.refused_503 === 0),
+    row('memory at most, MiB', m.memory.second / MIB, `<= ${(grown / MIB).toFixed(0)}`, m.memory.second <= grown),
+  ];
+}
+
+export async function run({ quick, say, stores = quick ? ['embedded'] : ['embedded', 'redis'] }) {
+  const measured = [];
+  for (const store of stores) {
+    if (!STORES[store]) throw new Failure(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
+    say(STORES[store].title);
+    const m = await onStage({}, (s) => measure(s, store, quick));
+    measured.push({ ...m, verdict: judge(m) });
+  }
+  return { measured };
+}
+
+export const tables = ({ measured }) => measured.map(({ store, peak, burst, verdict: rows }) => [
+  [`${STORES[store].title}: ${Math.round(peak.rate)}/s at most, ${Math.round(burst.planned / burst.seconds)}/s offered`, 'measured', 'asked', ''],
+  rows.map((row) => [row.what, row.value, row.limit, row.kept ? 'kept' : 'NOT kept']),
+]);
+
+export const verdicts = ({ measured }) => measured.map(({ store, verdict: rows }) => {
+  const accepted = rows.find((row) => row.what === ACCEPTED).value;
+  return verdict(`twice capacity, ${STORES[store].title}: accepted of the peak`, accepted, LIMITS.accepted, LIMITS.accepted, { least: true });
+});
+
+export const pictures = () => ({});
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await keep(name, async (quick) => {
+    const stores = process.argv.slice(2);
+    const data = await run({ quick, say: console.error, stores: stores.length > 0 ? stores : undefined });
+    for (const [head, rows] of tables(data)) console.log(`\n${table(head, rows)}`);
+    const failed = data.measured.flatMap((m) => m.verdict.filter((row) => !row.kept).map((row) => `${m.store}: ${row.what}`));
+    return { data, failed };
+  });
+}
