@@ -70,7 +70,7 @@ export async function startPointsman(ledger, { cores = PROXY_CORE, folder = newF
   await waitFor('pointsman', process, async () => (await get(admin, '/readyz')) !== undefined);
   const pointsman = { name: 'pointsman', process, port, admin, pid: process.pid, cpu: { proxy: process.pid } };
   const unsigned = options.signed === false;
-  pointsman.settle = () => options.claims === false || runLoad(port, { rate: 200, warmUp: 2300, seconds: 1, unsigned });
+  pointsman.settle = () => options.claims === false || runLoad(port, { count: 2000, seconds: 20, unsigned });
   pointsman.metric = (name) => metric(admin, name);
   pointsman.stop = () => stop(process);
   return pointsman;
