@@ -10,7 +10,7 @@ export const name = 'redis';
 export const title = 'Claim and finish in Redis';
 
 const PIPELINED = 16;
-const DEPTHS = { 1: 30_000, 16: 100_000, 64: 100_000 }; // events of a round
+const DEPTHS = { 1: 20_000, 16: 80_000, 64: 80_000 }; // events of a round
 
 function summary(depth, rounds) {
   const of = (key) => rounds.map((one) => one[key]);
