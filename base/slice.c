@@ -15,10 +15,8 @@ static unsigned char to_lower(char c) {
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : (unsigned char)c;
 }
 
-bool slice_ieq(struct slice a, struct slice b) {
+bool slice_ieq_rest(struct slice a, struct slice b) {
     size_t at = 0;
-    if (a.len != b.len)
-        return false;
     for (; a.len - at >= 8; at += 8)
         if (eight_lower(a.ptr + at) != eight_lower(b.ptr + at))
             return false;

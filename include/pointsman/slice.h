@@ -32,8 +32,12 @@ static inline bool slice_is(struct slice a, const char *text) {
     return slice_eq(a, slice_of(text));
 }
 
-/* ASCII case is ignored. */
-bool slice_ieq(struct slice a, struct slice b);
+/* ASCII case is ignored. Most names that are not the same differ in the first letter. */
+bool slice_ieq_rest(struct slice a, struct slice b); /* of one length */
+static inline bool slice_ieq(struct slice a, struct slice b) {
+    return a.len == b.len &&
+           (a.len == 0 || (((a.ptr[0] ^ b.ptr[0]) & ~0x20) == 0 && slice_ieq_rest(a, b)));
+}
 bool slice_iis(struct slice a, const char *text);
 
 /* Without leading and trailing space and tab (`ows`) or any ASCII white space (`space`). */

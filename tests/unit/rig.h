@@ -19,7 +19,7 @@
 #include "rig_clock.h"
 #include "rig_stub.h"
 
-#define RIG_SENDERS 4
+#define RIG_SENDERS 20
 #define RIG_REAL_US (20 * RIG_SECOND_US) /* then a test that waits has failed */
 
 /* What differs from the least configuration: pieces of YAML. */
