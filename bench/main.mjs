@@ -29,7 +29,7 @@ function chosen() {
 function build() {
   if (cpus().length < 2) throw new Failure('two cores are needed, to keep the load off the proxy\'s');
   execFileSync('scripts/install-deps', ['--bench'], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const targets = ['all', 'build/bench/load', 'build/bench/backend', 'build/bench/disk'];
+  const targets = ['all', 'build/bench/load', 'build/bench/backend', 'build/bench/disk', 'build/bench/store'];
   execFileSync('make', ['--no-print-directory', '-s', `-j${cpus().length}`, ...targets], { stdio: 'inherit' });
 }
 
@@ -41,7 +41,7 @@ function disturbance(node) {
 }
 
 function print(part, data) {
-  console.log(`\n${part.title}\n`);
+  console.log(`\n${part.title} (${data.took_s} s)\n`);
   for (const [head, rows] of part.tables(data)) if (rows.length) console.log(`${table(head, rows)}\n`);
 }
 
@@ -58,7 +58,7 @@ async function main() {
     try {
       const data = await part.run({ quick, say: (what) => console.error(`${part.name}: ${what}`) });
       result.parts[part.name] = { took_s: Math.round((Date.now() - from) / 1000), ...data };
-      print(part, data);
+      print(part, result.parts[part.name]);
       verdicts.push(...part.verdicts(data));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;

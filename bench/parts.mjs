@@ -18,8 +18,9 @@ import * as durable from './parts/durable.mjs';
 import * as forward from './parts/forward.mjs';
 import * as full from './parts/full.mjs';
 import * as parallel from './parts/parallel.mjs';
+import * as redis from './parts/redis.mjs';
 import * as stores from './parts/stores.mjs';
 
-export const parts = [full, forward, parallel, bodies, stores, durable, drain, overload];
+export const parts = [full, forward, parallel, bodies, redis, stores, durable, drain, overload];
 export const growth = [workers, connections, claims, embedded, dead, entities];
 export { overload, soak };

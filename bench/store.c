@@ -1,5 +1,5 @@
 /* Claims and finishes of fresh events as a worker sends them, without a worker: what an event costs
- * in Redis and in store/. Run by bench/store.sh. */
+ * in Redis and in store/. Run by parts/redis.mjs and store.mjs. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,8 @@
 #include <pointsman/loop.h>
 #include <pointsman/store.h>
 
+#include "cpu.h"
+
 #define DEPTH_MAX  1024
 #define ASK_AGAIN  50000
 #define TIMEOUT_MS 10000
@@ -19,7 +21,8 @@
 static const char usage[] =
     "usage: store --port P --directory D [--pid PID-OF-REDIS] [--events 100000] [--depth 64]\n"
     "             [--entities 2000]\n"
-    "Prints one line of name=value: CPU time of Redis and of this process, in us for each event.\n";
+    "Prints one line of name=value: CPU time of Redis and of this process in us for each event,\n"
+    "others: the share of a core that other programs took.\n";
 
 struct run;
 struct event { /* one after the other: claimed, finished, the next */
@@ -131,38 +134,34 @@ static void ask(void *arg) {
     store_claim(run->client, c);
 }
 
-/* User and system time of the whole process, proc(5). */
-static double cpu_us(unsigned pid) {
-    char path[64], text[1024] = "";
-    unsigned long user, system;
-    snprintf(path, sizeof path, "/proc/%u/stat", pid);
-    FILE *in = fopen(path, "r");
-    size_t n = in ? fread(text, 1, sizeof text - 1, in) : 0;
-    text[n] = '\0';
-    if (in)
-        fclose(in);
-    const char *rest = strrchr(text, ')');
-    if (!rest ||
-        sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
-        die("no such process");
-    return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+struct used {
+    uint64_t redis_us, own_us, machine_us;
+};
+
+static struct used used_by_now(const struct run *run) {
+    return (struct used){.redis_us = run->pid ? cpu_process_us(run->pid) : 0,
+                         .own_us = cpu_process_us((unsigned)getpid()),
+                         .machine_us = cpu_machine_us()};
 }
 
 static void measure(struct run *run) {
-    unsigned self = (unsigned)getpid(), redis = run->pid ? run->pid : self;
     timer_init(&run->again, ask, run);
     ask(run);
     loop_run(run->loop);
-    double redis_us = cpu_us(redis), own_us = cpu_us(self);
+    struct used first = used_by_now(run);
     uint64_t from_us = clock_mono_us();
     for (unsigned i = 0; i < run->depth; i++)
         begin(run, &run->event[i]);
     if (run->events)
         loop_run(run->loop);
+    double us = (double)(clock_mono_us() - from_us + 1);
+    struct used last = used_by_now(run);
+    double redis_us = (double)(last.redis_us - first.redis_us);
+    double own_us = (double)(last.own_us - first.own_us);
+    double others_us = (double)(last.machine_us - first.machine_us) - redis_us - own_us;
     double n = run->events ? (double)run->events : 1;
-    printf("events=%lu depth=%u events_s=%.0f redis_us=%.2f own_us=%.2f\n", run->events, run->depth,
-           n * 1e6 / (double)(clock_mono_us() - from_us + 1),
-           run->pid ? (cpu_us(redis) - redis_us) / n : 0, (cpu_us(self) - own_us) / n);
+    printf("events=%lu depth=%u events_s=%.0f redis_us=%.2f own_us=%.2f others=%.3f\n", run->events,
+           run->depth, n * 1e6 / us, redis_us / n, own_us / n, others_us > 0 ? others_us / us : 0);
 }
 
 static bool read_options(int argc, char **argv, struct run *run) {

@@ -10,6 +10,8 @@
 #include <new>
 #include <type_traits>
 
+#include <sys/mman.h>
+
 #include <simdjson.h>
 
 namespace dom = simdjson::dom;
@@ -67,6 +69,21 @@ static struct json_value value_of(const dom::element &element) {
     return value;
 }
 
+/* malloc gives so much, and more, as a mapping of its own: glibc's DEFAULT_MMAP_THRESHOLD_MAX. */
+static constexpr size_t OWN_MAPPING = 32 * 1024 * 1024;
+
+/* Memory that is given back after one document costs a fault for every page, so the pages had
+ * better be huge; where the system has none nothing changes. */
+static void want_huge_pages(void *memory, size_t len) {
+    static constexpr uintptr_t PAGE = 4096;
+    if (len < OWN_MAPPING) {
+        return;
+    }
+    const uintptr_t begin = (reinterpret_cast<uintptr_t>(memory) + PAGE - 1) & ~(PAGE - 1);
+    const uintptr_t end = (reinterpret_cast<uintptr_t>(memory) + len) & ~(PAGE - 1);
+    (void)madvise(reinterpret_cast<void *>(begin), end - begin, MADV_HUGEPAGE);
+}
+
 /* Grown by doubling up to JSON_KEEP_MAX, so that slowly growing bodies do not allocate each time.
  */
 static simdjson::error_code reserve(struct json_parser *p, size_t len) {
@@ -80,7 +97,16 @@ static simdjson::error_code reserve(struct json_parser *p, size_t len) {
         }
     }
     simdjson::error_code error = p->dom.allocate(capacity);
-    return error ? error : p->dom.doc.allocate(capacity);
+    if (!error) {
+        error = p->dom.doc.allocate(capacity);
+    }
+    if (!error) {
+        want_huge_pages(p->dom.doc.tape.get(), sizeof(uint64_t) * capacity);
+        want_huge_pages(p->dom.doc.string_buf.get(), 5 * capacity / 3);
+        want_huge_pages(p->dom.implementation->structural_indexes.get(),
+                        sizeof(uint32_t) * capacity);
+    }
+    return error;
 }
 
 static const char *problem_of(simdjson::error_code error) {

@@ -122,7 +122,7 @@ export async function withSubjects({ redis: wanted = false, ledger: options = { 
 export async function comparison(setup, make, { quick, say, calls = false, shares = quick ? [80] : [50, 80], load = {} }) {
   const [count, seconds] = quick ? [2, 1] : [8, 2];
   return withSubjects(setup, make, async (subjects, ledger, redis) => {
-    const figures = await rounds(subjects, ledger, redis, { count, seconds, say, load });
+    const figures = await rounds(subjects, ledger, redis, { count, seconds, warmUp: quick ? 200 : 400, say, load });
     const summary = Object.fromEntries(subjects.map(({ name }) => [name, medians(figures[name])]));
     const capacity = Object.fromEntries(subjects.map(({ name }) => [name, summary[name].events_s]));
     const at = { capacity, shares, seconds: quick ? 1 : 4, say, load };

@@ -1,4 +1,4 @@
-// Medians, rounding, tables.
+// Medians, rounding, reading, tables.
 
 export function median(values) {
   const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
@@ -13,6 +13,10 @@ export function rounded(value) {
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
   return Number(value.toFixed(Math.min(digits, 3)));
 }
+
+/** A program's line of name=value, as numbers. */
+export const numbers = (line) =>
+  Object.fromEntries(line.trim().split(' ').map((pair) => pair.split('=')).map(([name, value]) => [name, Number(value)]));
 
 export const text = (value) =>
   value === null || value === undefined

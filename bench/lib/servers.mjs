@@ -21,12 +21,16 @@ function configure(file, values) {
   return path;
 }
 
-/** `durable`: every write is on disk before it is answered, as a journal's. */
-export async function startRedis({ cores = OTHER_CORE, durable = false, folder = newFolder(scratch) } = {}) {
+/**
+ * `durable`: every write is on disk before it is answered, as a journal's; `before`: words before the command, as
+ * valgrind's; `program`: another redis-server.
+ */
+export async function startRedis({ cores = OTHER_CORE, durable = false, folder = newFolder(scratch), ...options } = {}) {
+  const { before = [], program = 'redis-server' } = options;
   const [port] = freePorts(1);
   const keep = durable ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no'];
   const process = start('redis', cores, [
-    ...['redis-server', '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', folder, ...keep],
+    ...[...before, program, '--bind', '127.0.0.1', '--port', String(port), '--save', '', '--dir', folder, ...keep],
     ...['--maxmemory-policy', 'noeviction'],
   ]);
   await waitFor('redis-server', process, () => connects(port));
@@ -66,7 +70,7 @@ export async function startPointsman(ledger, { cores = PROXY_CORE, folder = newF
   await waitFor('pointsman', process, async () => (await get(admin, '/readyz')) !== undefined);
   const pointsman = { name: 'pointsman', process, port, admin, pid: process.pid, cpu: { proxy: process.pid } };
   const unsigned = options.signed === false;
-  pointsman.settle = () => options.claims === false || runLoad(port, { rate: 200, warmUp: 2300, seconds: 1, unsigned });
+  pointsman.settle = () => options.claims === false || runLoad(port, { count: 2000, seconds: 20, unsigned });
   pointsman.metric = (name) => metric(admin, name);
   pointsman.stop = () => stop(process);
   return pointsman;

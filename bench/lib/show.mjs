@@ -3,7 +3,7 @@
 import { rounded } from './figures.mjs';
 
 const ms = (us) => (us === null || us === undefined ? null : rounded(us / 1000));
-const spread = ([least, most]) => `${rounded(least)}–${rounded(most)}`;
+export const spread = ([least, most]) => `${rounded(least)}–${rounded(most)}`;
 
 /** Head and rows: CPU and capacity at saturation. */
 export function saturationTable(subjects) {

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 
 import { writtenBytes } from '../lib/cpu.mjs';
+import { numbers } from '../lib/figures.mjs';
 import { freePorts, ledgerOf, prove, runLoad, startLedger } from '../lib/load.mjs';
 import { ALL_CORES, newFolder, stop, waitFor } from '../lib/processes.mjs';
 import { startNginxLuaAccept, startPointsman, startRedis } from '../lib/servers.mjs';
@@ -16,11 +17,7 @@ export const DISK = 'build/bench';
 const cores = ALL_CORES;
 
 /** Writes and their fdatasync in a row, without SQLite above them. */
-export function diskSpeed(folder) {
-  const text = execFileSync('build/bench/disk', [folder, '1'], { encoding: 'utf8' });
-  const speed = Object.fromEntries(text.trim().split(' ').map((pair) => pair.split('=')));
-  return Object.fromEntries(Object.entries(speed).map(([key, value]) => [key, Number(value)]));
-}
+export const diskSpeed = (folder) => numbers(execFileSync('build/bench/disk', [folder, '1'], { encoding: 'utf8' }));
 
 const rows = async (pointsman, state) => pointsman.metric(`pointsman_queue_events{state="${state}"}`);
 export const pending = async (pointsman) => (await rows(pointsman, 'queued')) + (await rows(pointsman, 'sending'));

@@ -18,7 +18,7 @@ export const run = ({ quick, say }) =>
       (ledger) => startNginxSplit(ledger),
       (ledger) => startHaproxy(ledger),
     ],
-    { quick, say, calls: true, load: { unsigned: true } },
+    { quick, say, calls: true, shares: quick ? [] : undefined, load: { unsigned: true } },
   );
 
 export const tables = ({ subjects, ratios }) => [saturationTable(subjects), latencyTable(subjects), ratioTable(ratios)];

@@ -26,5 +26,4 @@ export const verdicts = ({ subjects, ratios }) => [
   verdict('full work ÷ nginx split, CPU per event', ratios.nginx.median, 1.6, 1.25),
   verdict('full work ÷ nginx + Lua, CPU per event', ratios['nginx + Lua'].median, 0.33, 0.25),
   verdict('system calls per event, full work, 64 connections', subjects.pointsman.calls, 8, 6),
-  verdict('Redis CPU µs per event, claim and finish', subjects.pointsman.redis_us, 25, 15),
 ];

@@ -33,6 +33,27 @@ static void growing_keeps_the_bytes_and_doubles(void **state) {
     blob_unref(b);
 }
 
+static void each_byte_survives_growing_from_small_to_large(void **state) {
+    (void)state;
+    const size_t most = (size_t)33 * 1024 * 1024, step = 64 * 1024;
+    struct blob *b = blob_new(step);
+    assert_non_null(b);
+    while (b->len + step <= most) {
+        b = blob_grow(b, b->len + step);
+        assert_non_null(b);
+        memset(b->data + b->len, (int)(b->len / step % 251), step);
+        b->len += step;
+        memset(b->data + b->cap, 0xff, BLOB_PADDING);
+    }
+    assert_int_equal(b->len, most);
+    for (size_t i = 0; i < most; i += 1021)
+        assert_int_equal((unsigned char)b->data[i], i / step % 251);
+    assert_int_equal((unsigned char)b->data[most - 1], (most / step - 1) % 251);
+    assert_null(blob_grow(b, SIZE_MAX / 4));
+    assert_int_equal((unsigned char)b->data[most - 1], (most / step - 1) % 251);
+    blob_unref(b);
+}
+
 /* The sanitizers see a byte too far. */
 static void the_padding_lies_behind_the_room(void **state) {
     (void)state;
@@ -81,6 +102,7 @@ static void the_last_of_many_threads_frees(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(growing_keeps_the_bytes_and_doubles),
+        cmocka_unit_test(each_byte_survives_growing_from_small_to_large),
         cmocka_unit_test(the_padding_lies_behind_the_room),
         cmocka_unit_test(a_size_beyond_memory_is_refused_and_the_blob_intact),
         cmocka_unit_test(the_last_of_many_threads_frees),
