@@ -70,10 +70,11 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 $(B)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC   $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Optimised over all files, for the program alone: tests link the same objects as they are.
-$(if $(SAN),,$(foreach l,cli $(LAYERS),$(call objs,$(l)))): CFLAGS += -flto=auto -ffat-lto-objects
-$(if $(SAN),,$(call objs,router)): CXXFLAGS += -flto=auto -ffat-lto-objects
-$(if $(SAN),,$(B)/pointsman): private LDFLAGS += -O2 -flto=auto
+# Optimised over all files, for the program alone: tests and tools link the same objects as they are. make LTO= does without.
+LTO := $(if $(SAN),,-flto=auto -ffat-lto-objects)
+$(foreach l,cli $(LAYERS),$(call objs,$(l))): CFLAGS += $(LTO)
+$(call objs,router): CXXFLAGS += $(LTO)
+$(B)/pointsman: private LDFLAGS += $(if $(LTO),-O2 $(LTO))
 
 $(B)/store/redis_lua.o: store/redis_functions.lua
 $(B)/store/redis_lua.o: CFLAGS += -fno-lto

@@ -12,7 +12,8 @@
 static void numbers_print_as_printf_prints_them(void **state) {
     (void)state;
     static const uint64_t values[] = {
-        0, 7, 9, 10, 99, 100, 101, 999, 1000, 1005, 12345, 1795235295288620, UINT64_MAX - 1, UINT64_MAX};
+        0,         7, 9, 10, 99, 100, 101, 999, 1000, 1005, 12345, 1795235295288620, UINT64_MAX - 1,
+        UINT64_MAX};
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         char digits[U64_DIGITS], wanted[32];
         size_t len = u64_print(values[i], digits);

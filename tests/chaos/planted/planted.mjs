@@ -64,7 +64,7 @@ async function plant(name) {
   const patch = path.join(PATCHES, `${name}.patch`);
   await must(`${name}.patch does not apply any more; make it anew for the code of today`,
     'patch', ['-p1', '--no-backup-if-mismatch', '-F0', '-i', patch], { cwd: dir });
-  await must(`the tree with ${name}.patch does not build`, 'make', ['-C', dir, 'all']);
+  await must(`the tree with ${name}.patch does not build`, 'make', ['-C', dir, 'LTO=', 'all']);
   return path.join(dir, 'build/pointsman');
 }
 
