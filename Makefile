@@ -70,7 +70,7 @@ $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 $(B)/%.o: %.c
 	@mkdir -p $(@D); echo "  CC   $<"; $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/store/redis_lua.o: store/redis_functions.lua
+$(B)/store/redis_lua.o: store/redis_functions.lua store/redis_control.lua
 
 $(B)/%.o: %.cpp
 	@mkdir -p $(@D); echo "  CXX  $<"; $(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c -o $@ $<
