@@ -76,7 +76,7 @@ $(foreach l,cli $(LAYERS),$(call objs,$(l))): CFLAGS += $(LTO)
 $(call objs,router): CXXFLAGS += $(LTO)
 $(B)/pointsman: private LDFLAGS += $(if $(LTO),-O2 $(LTO))
 
-$(B)/store/redis_lua.o: store/redis_functions.lua
+$(B)/store/redis_lua.o: store/redis_functions.lua store/redis_control.lua
 $(B)/store/redis_lua.o: CFLAGS += -fno-lto
 
 $(B)/%.o: %.cpp

@@ -66,17 +66,23 @@ static void put_status(struct words *w, uint16_t status) {
     put(w, slice(text, 3));
 }
 
-static void put_digits(struct words *w, const int *digits, unsigned count) {
-    char *text = w->digits[w->count];
+static struct slice print_digits(const int *digits, unsigned count, char *text) {
     for (unsigned i = 0; i < count; i++)
         text[i] = (char)('0' + digits[i]);
-    put(w, slice(text, count));
+    return slice(text, count);
 }
 
-/* The entity is kept a day longer than its stickiness may ask for. */
+static void put_digits(struct words *w, const int *digits, unsigned count) {
+    put(w, print_digits(digits, count, w->digits[w->count]));
+}
+
+/* The entity is kept a day longer than its stickiness may ask for, and for the period in which no
+ * later claim renews that (redis_functions.lua). */
+#define PERIOD_MS (3ull * 3600 * 1000)
 static void put_entity_keep(struct words *w, const struct redis_names *n, uint64_t span_ms) {
     uint64_t ms = span_ms > n->sticky_ms ? span_ms : n->sticky_ms;
-    put_u64(w, (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) + RECORD_ENTITY_US / 1000);
+    put_u64(w, (ms > RECORD_SPAN_MAX_MS ? RECORD_SPAN_MAX_MS : ms) + RECORD_ENTITY_US / 1000 +
+                   PERIOD_MS);
 }
 
 /* Texts made of several parts stand one behind the other in scratch, which must not grow meanwhile.
@@ -134,12 +140,16 @@ static void fixed(struct build *b, uint64_t value, unsigned width) {
 }
 
 static void fixed_digits(struct build *b, const int *digits, unsigned count) {
-    for (unsigned i = 0; i < count; i++)
-        fixed(b, (uint64_t)digits[i], 1);
+    char text[8];
+    b->ok = b->ok && buf_append_slice(b->scratch, print_digits(digits, count, text));
 }
 
 static void fixed_token(struct build *b, const char *token) {
     b->ok = b->ok && buf_append(b->scratch, token, TOKEN_LEN);
+}
+
+static struct slice first_word(const char *text) {
+    return slice(text, strcspn(text, " "));
 }
 
 /* One long word costs Redis less than several short ones. */
@@ -150,12 +160,13 @@ static void claim(struct build *b, const char *incarnation, const struct store_c
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
     own_key(b, "incarnation");
-    put(&b->w, slice_of(incarnation));
+    put(&b->w, first_word(incarnation));
     fixed_digits(b, digits, ARRAY_LEN(digits));
     fixed_token(b, c->token.text);
     fixed(b, span_us(c->lease_ms), 16);
-    tail(b, c->entity, c->why, c->digest);
+    from_scratch(&b->w, b->scratch, &b->mark);
     put_entity_keep(&b->w, b->names, c->lease_ms);
+    tail(b, c->entity, c->why, c->digest);
 }
 
 static void renew(struct build *b, const char *incarnation, const struct store_renew *c) {
@@ -164,13 +175,13 @@ static void renew(struct build *b, const char *incarnation, const struct store_r
     event_key(b, c->source, c->id);
     entity_key(b, c->source, c->entity);
     own_key(b, "incarnation");
-    put(&b->w, slice_of(incarnation));
+    put(&b->w, first_word(incarnation));
     put_digits(&b->w, digits, ARRAY_LEN(digits));
     put(&b->w, slice(c->token.text, TOKEN_LEN));
     put_span_us(&b->w, c->lease_ms);
 }
 
-/* Every claim renews how long the entity is kept, a day at least: an outcome that comes within half
+/* Every claim leaves an entity that is kept for a day at least: an outcome that comes within half
  * of it, for a stickiness that ends within it, need not. */
 static bool keep_holds(const struct store_finish *c, uint64_t store_us) {
     const uint64_t half_us = RECORD_ENTITY_US / 2;
@@ -195,9 +206,7 @@ static void finish(struct build *b, const struct store_finish *c, uint64_t store
     fixed(b, c->attempt, 10);
     tail(b, c->entity, slice("", 0), slice("", 0));
     put_u64(&b->w, b->names->remember_ms);
-    if (keep_holds(c, store_us))
-        put(&b->w, slice("", 0));
-    else
+    if (!keep_holds(c, store_us))
         put_entity_keep(&b->w, b->names, c->sticky_ms);
 }
 

@@ -1,12 +1,17 @@
 -- The operations of the store as Redis functions: the rules of store/rules*.c on the texts of
 -- store/record.h. A first line that names the library, and VERSION, are put before it at run time.
-local DAY_MS = 86400000
+-- An entity is kept a day longer than is asked for; written by a claim, for all of the period in which the claim was
+-- made: a later claim of that period need not renew it.
+local DAY_US, KEEP_MS, PERIOD_US = 86400000000, 97200000, 10000000000
 local OPEN_MS = '2592000000'
 local ABSENT, FLIGHT, DONE, NOT_DONE, UNSENT, DOUBT = '-', '1', '2', '3', '4', '6'
 local REPEATS = '001' -- the status of a leg that was claimed out of doubt
 local NONE_OPEN, NEVER = '0000000000', '0000000000000000'
 local ZERO, ONE, TWO, DASH = 48, 49, 50, 45 -- bytes
 local BYTE_FLIGHT, BYTE_NOT_DONE, BYTE_DOUBT = 49, 51, 54
+
+-- Costs of Redis that shape what follows: a string costs by its length, to make it and to take it from a reply; a
+-- text that is looked for where it should stand (find) is not cut out; SETRANGE costs less than half of PSETEX.
 
 local function clock()
   local t = redis.call('TIME')
@@ -28,7 +33,7 @@ end
 local function own_write(key, now, side, gen, open, lease, stick)
   local till = stick > now and stick or now
   if open > 0 and lease > till then till = lease end
-  redis.call('PSETEX', key, ('%d'):format((till - now) / 1000 + DAY_MS),
+  redis.call('PSETEX', key, ('%d'):format((till - now) / 1000 + KEEP_MS),
              ('%s %016d %010d %016d %016d'):format(side, gen, open, lease, stick))
 end
 
@@ -38,7 +43,7 @@ end
 
 -- The same where gen and lease are texts; kept `least` ms, longer where stickiness asks.
 local function own_put(key, side, gen, open, lease, stick, now, least)
-  if stick > 0 then least = longer(least, (stick - now) / 1000 + DAY_MS) end
+  if stick > 0 then least = longer(least, (stick - now) / 1000 + KEEP_MS) end
   redis.call('PSETEX', key, least, ('%s %s %010d %s %016d'):format(side, gen, open, lease, stick))
 end
 
@@ -122,10 +127,10 @@ local function next_attempt(leg)
 end
 
 -- A claim of an event that is known, or of an entity that has attempts open.
-local function claim_known(keys, what, rec, own, now, side, from, least)
+local function claim_known(keys, what, tail, rec, own, now, side, from, least)
   local open, lease, stick = 0, 0, 0
   if own then open, lease, stick = own:sub(20, 29) + 0, own:sub(31, 46) + 0, own:sub(48, 63) + 0 end
-  local mine, span, tail, legs = what:sub(7, 38), what:sub(39, 54), what:sub(55)
+  local mine, span, legs = what:sub(7, 38), what:sub(39, 54)
   if rec then
     local old_tail
     legs, old_tail = ev_legs(rec)
@@ -168,27 +173,54 @@ local function claim_known(keys, what, rec, own, now, side, from, least)
   return 'G ' .. side .. ' ' .. from .. (asked and ' 1 ' or ' 0 ') .. leg:sub(39, 77)
 end
 
--- What the last incarnation that was seen says: it is read from its text once.
-local seen, held_till
+-- The last incarnation that was seen: its text is read once.
+local seen, seen_word, held_till
 
--- KEYS event, entity, incarnation. ARGV incarnation; want absolute shadow idempotent(2) disk as digits, token,
--- lease in 16 digits of us, tail of the record, in one text; least time the entity is kept in ms.
+local function is_incarnation(text, word)
+  if text and text ~= seen then
+    seen, seen_word, held_till = text, text:match('^(%x+) (%d+) ')
+    held_till = (held_till or 0) + 0
+  end
+  return text and seen_word == word
+end
+
+-- Of the last claim, good for one second: what would be reckoned anew for each.
+local second, second_us, period_us, lease_span, lease_second, lease_short
+
+local function begin_second(text)
+  second, second_us, lease_span = text, text * 1000000, nil
+  period_us = second_us - second_us % PERIOD_US
+end
+
+-- The text of now + span, which is most often whole seconds.
+local function lease_till(span, now, micro)
+  if span ~= lease_span then
+    local us = span + 0
+    lease_span, lease_short = span, us <= DAY_US
+    lease_second = us % 1000000 == 0 and ('%010d'):format((second_us + us) / 1000000)
+  end
+  return lease_second and lease_second .. micro or ('%016d'):format(now + span)
+end
+
+-- KEYS event, entity, incarnation. ARGV first word of the incarnation; want absolute shadow idempotent(2) disk as
+-- digits, token, lease in 16 digits of us, in one text; least time the entity is kept in ms; tail of the record.
 -- Nearly all events are new and their entity has nothing open: for them there are no tables, each text is built
 -- in one go, and numbers that are only copied stay texts.
 local function claim(keys, args)
   local t = redis.call('TIME')
-  local now = t[1] * 1000000 + t[2]
+  local micro = t[2]
+  if t[1] ~= second then begin_second(t[1]) end
+  local now = second_us + micro
   local got = redis.call('MGET', keys[1], keys[2], keys[3])
-  local rec, own, have = got[1], got[2], got[3]
-  if have ~= args[1] then return 'F' end
-  if have ~= seen then seen, held_till = have, have:sub(34, 49) + 0 end
+  local rec, own = got[1], got[2]
+  if not is_incarnation(got[3], args[1]) then return 'F' end
   if held_till > now then return 'H ' .. left(held_till, now) end
   local what, least = args[2], args[3]
   local want, absolute, shadow, _, _, disk = what:byte(1, 6)
   local side, from, open, stick, stick_text = want == ZERO and '0' or '1', '0', false, 0, NEVER
   if own and #own ~= 63 then own = nil end
   if own then
-    open, stick_text = own:sub(20, 29) ~= NONE_OPEN, own:sub(48, 63)
+    open, stick_text = own:find(NONE_OPEN, 20, true) ~= 20, own:sub(48, 63)
     if stick_text ~= NEVER then stick = stick_text + 0 end
   end
   if absolute == ZERO then
@@ -199,33 +231,40 @@ local function claim(keys, args)
     end
   end
   if disk ~= ZERO then from = ('%d'):format(from + 3) end
-  if rec or open then return claim_known(keys, what, rec, own, now, side, from, least) end
-  local at = ('%016d'):format(now)
-  local gen, lease = at, ('%016d'):format(now + what:sub(39, 54))
+  if rec or open then return claim_known(keys, what, args[4], rec, own, now, side, from, least) end
+  if #micro < 6 then micro = ('%06d'):format(micro) end
+  local at = second .. micro
+  local gen, lease, kept = at, lease_till(what:sub(39, 54), now, micro), false
   if own then
     if own:sub(1, 1) ~= side then stick, stick_text = 0, NEVER end
     local last = own:sub(3, 18) + 0
     if last >= now then gen = ('%016d'):format(last + 1) end
+    kept = last < now and last >= period_us and lease_short and stick < now + DAY_US
   end
-  if stick > now then least = longer(least, (stick - now) / 1000 + DAY_MS) end
-  redis.call('PSETEX', keys[2], least, side .. ' ' .. gen .. ' 0000000001 ' .. lease .. ' ' .. stick_text)
-  local leg = what:sub(7, 38) .. ' 00001 ' .. gen .. ' ' .. lease .. ' 000 '
-  local other, asked = '- ', ' 0 00001 '
-  if shadow ~= ZERO then other, asked = '1100 ' .. leg, ' 1 00001 ' end
-  if side == '0' then
-    leg = ' 0 101' .. from .. ' ' .. leg .. other
+  local text = side .. ' ' .. gen .. ' 0000000001 ' .. lease .. ' ' .. stick_text
+  if kept then
+    redis.call('SETRANGE', keys[2], '0', text)
   else
-    leg = ' 1 ' .. other .. '101' .. from .. ' ' .. leg
+    if stick > now then least = longer(least, (stick - now) / 1000 + KEEP_MS) end
+    redis.call('PSETEX', keys[2], least, text)
   end
-  redis.call('PSETEX', keys[1], OPEN_MS, '1 ' .. at .. leg .. what:sub(55))
+  local mine, before, after, asked = what:sub(7, 38) .. ' 00001 ', ' 0 101', ' 000 - ', ' 0 00001 '
+  if side == '1' then before, after = ' 1 - 101', ' 000 ' end
+  if shadow ~= ZERO then
+    local twin = '1100 ' .. mine .. gen .. ' ' .. lease .. ' 000 '
+    if side == '0' then after = ' 000 ' .. twin else before = ' 1 ' .. twin .. '101' end
+    asked = ' 1 00001 '
+  end
+  redis.call('PSETEX', keys[1], OPEN_MS,
+             '1 ' .. at .. before .. from .. ' ' .. mine .. gen .. ' ' .. lease .. after .. args[4])
   return 'G ' .. side .. ' ' .. from .. asked .. gen .. ' ' .. lease
 end
 
--- KEYS event, entity, incarnation. ARGV incarnation, side disk as digits, token, lease in us.
+-- KEYS event, entity, incarnation. ARGV first word of the incarnation, side disk as digits, token, lease in us.
 local function renew(keys, args)
   local now = clock()
   local got = redis.call('MGET', keys[1], keys[2], keys[3])
-  if got[3] ~= args[1] then return 'F' end
+  if not is_incarnation(got[3], args[1]) then return 'F' end
   if not got[1] then return 'A' end
   local side, own, legs, tail = args[2]:sub(1, 1), own_read(got[2]), ev_legs(got[1])
   legs, tail = ev_legs(got[1])
@@ -281,33 +320,34 @@ local function finish_anew(keys, args, rec, own_text)
   return 'K'
 end
 
--- Lowers `open` and moves the stickiness; `keep` is empty where the key is known to be kept long enough.
+-- Lowers `open` and moves the stickiness; without `keep` the key is known to be kept long enough.
 local function finish_entity(key, own, what, unsent, held, keep)
   local count = own:sub(20, 29)
   if held then count = count == '0000000001' and NONE_OPEN or ('%010d'):format(math.max(count - 1, 0)) end
   local rest = count .. own:sub(30, 47) .. (unsent and own:sub(48, 63) or sticks_till(what))
-  if keep == '' then
-    redis.call('SETRANGE', key, '19', rest)
-  else
+  if keep then
     redis.call('PSETEX', key, keep, own:sub(1, 19) .. rest)
+  else
+    redis.call('SETRANGE', key, '19', rest)
   end
 end
 
+local LEG_OFFSET = {[22] = '21', [24] = '23', [104] = '103'}
+
 -- KEYS event, entity. ARGV side role state stickiness as digits, token, status in 3 digits, stickiness in 16 digits
 -- of us, and for a leg that is not there fence in 20, attempt in 10 and tail, in one text; remember in ms; least
--- time the entity is kept in ms, or empty.
+-- time the entity is kept in ms, if it must be renewed.
 local function finish(keys, args)
-  local got = redis.call('MGET', keys[1], keys[2])
-  local rec, own, what = got[1], got[2], args[1]
+  local rec, own, what = redis.call('GET', keys[1]), redis.call('GET', keys[2]), args[1]
   if not rec then return finish_anew(keys, args, rec, own) end
   if rec:sub(1, 2) ~= '1 ' then return 'S' end
   local wanted, its_role = what:byte(1, 2)
   local at, other, token_text = 22, rec:byte(22) == DASH and 24 or 104, what:sub(5, 36)
   if wanted ~= ZERO then at, other = other, at end
-  local same = rec:sub(at + 5, at + 36) == token_text
+  local same = rec:find(token_text, at + 5, true) == at + 5
   -- A caller whose claim got no answer does not know the side: its token does.
   if not (same and rec:byte(at + 1) == its_role) and rec:byte(other + 1) == its_role and
-     rec:sub(other + 5, other + 36) == token_text then
+     rec:find(token_text, other + 5, true) == other + 5 then
     at, other, same = other, at, true
   end
   local had, was, holding = rec:byte(at, at + 2)
@@ -320,14 +360,13 @@ local function finish(keys, args)
   local unsent, beside, its = s == UNSENT, rec:byte(other, other + 1)
   local open = (s == DOUBT and was == ZERO) or beside == BYTE_FLIGHT or (beside == BYTE_DOUBT and its == ZERO)
   -- What was claimed out of doubt stays in doubt until it is done: the first attempt may have worked.
-  if s ~= DONE and rec:sub(at + 78, at + 80) == REPEATS then
+  if s ~= DONE and rec:find(REPEATS, at + 78, true) == at + 78 then
     s, status = DOUBT, REPEATS
     open = open or was == ZERO
   end
-  redis.call('PSETEX', keys[1], open and OPEN_MS or args[2],
-             rec:sub(1, at - 1) .. s .. (was == ZERO and '00' or '10') .. rec:sub(at + 3, at + 77) .. status ..
-             rec:sub(at + 81))
-  if was == ZERO and own and #own == 63 and own:sub(3, 18) == rec:sub(at + 44, at + 59) then
+  redis.call('SETRANGE', keys[1], LEG_OFFSET[at], s .. (was == ZERO and '00' or '10') .. rec:sub(at + 3, at + 77) .. status)
+  redis.call('PEXPIRE', keys[1], open and OPEN_MS or args[2])
+  if was == ZERO and own and #own == 63 and rec:find(own:sub(3, 18), at + 44, true) == at + 44 then
     finish_entity(keys[2], own, what, unsent, holding == ONE, args[3])
   end
   return 'K'
@@ -453,75 +492,6 @@ local function incarnation(keys, args)
   return {have, left(have:sub(34, 49) + 0, now)}
 end
 
--- KEYS mode, percentage, good. People SET the first two: any type must be readable.
-local function control_get(keys)
-  local ret = {}
-  for i, key in ipairs(keys) do
-    local v = redis.pcall('GET', key)
-    if type(v) == 'table' then v = '(a ' .. redis.call('TYPE', key).ok .. ')' end
-    ret[i] = v
-  end
-  return ret
-end
-
-local function epoch_of(key)
-  local good = redis.pcall('GET', key)
-  return type(good) == 'string' and string.match(good, '^(%d+) %a[%a_]* %d+$') or '0'
-end
-
--- KEYS mode, percentage, good, audit. ARGV expected epoch, mode, percentage or '' (raw values stay), ppm, from
--- mode, from ppm, actor, reason, evidence, a word of this call.
-local function control_set(keys, args)
-  local at = args[1] + 0
-  if epoch_of(keys[3]) + 0 ~= at then
-    -- Perhaps it was this very call, and its answer was lost.
-    for _, entry in ipairs(redis.call('XRANGE', keys[4], ('%d-0'):format(at + 1), '+', 'COUNT', 1)) do
-      if entry[2][2] == args[10] then return string.match(entry[1], '^%d+') end
-    end
-    return 'S'
-  end
-  local last = redis.call('XREVRANGE', keys[4], '+', '-', 'COUNT', 1)[1]
-  last = last and string.match(last[1], '^%d+') + 0 or 0
-  local epoch = ('%d'):format((last > at and last or at) + 1)
-  redis.call('XADD', keys[4], 'MAXLEN', '~', 100000, epoch .. '-0', 'call', args[10], 'at', ('%d'):format(clock()),
-       'actor', args[7], 'from', args[5], 'to', args[2], 'from_ppm', args[6], 'ppm', args[4],
-       'reason', args[8], 'evidence', args[9])
-  if args[3] ~= '' then
-    redis.call('SET', keys[1], args[2])
-    redis.call('SET', keys[2], args[3])
-  end
-  redis.call('SET', keys[3], epoch .. ' ' .. args[2] .. ' ' .. args[4])
-  return epoch
-end
-
--- KEYS good, audit. ARGV actor, action, reason, evidence, a word of this call. Notes of an epoch stand behind
--- the change that began it: <epoch>-1, <epoch>-2 …
-local function note(keys, args)
-  local epoch, nth = epoch_of(keys[1]) + 0, 0
-  for i, entry in ipairs(redis.call('XREVRANGE', keys[2], '+', '-', 'COUNT', 32)) do
-    if entry[2][2] == args[5] then return 'K' end -- its answer was lost
-    local e, n = string.match(entry[1], '^(%d+)-(%d+)')
-    if i == 1 and e + 0 >= epoch then epoch, nth = e + 0, n + 0 end
-  end
-  redis.call('XADD', keys[2], 'MAXLEN', '~', 100000, ('%d-%d'):format(epoch, nth + 1), 'call', args[5],
-       'at', ('%d'):format(clock()), 'actor', args[1], 'action', args[2], 'reason', args[3], 'evidence', args[4])
-  return 'K'
-end
-
--- KEYS audit. ARGV the end to read back from, how many. What XREVRANGE says, without notes.
-local function changes(keys, args)
-  local list, from, want = {}, args[1], args[2] + 0
-  for _ = 1, 20 do
-    local page = redis.call('XREVRANGE', keys[1], from, '-', 'COUNT', 500)
-    for _, entry in ipairs(page) do
-      if #list < want and string.match(entry[1], '-0$') then list[#list + 1] = entry end
-    end
-    if #list == want or #page < 500 then break end
-    from = '(' .. page[#page][1]
-  end
-  return list
-end
-
 local function register(name, callback, flags)
   redis.register_function{function_name = 'pointsman_' .. name .. '_' .. VERSION, callback = callback, flags = flags}
 end
@@ -533,7 +503,3 @@ register('settle', settle, {'allow-oom'})
 register('look', look, {'no-writes'})
 register('assert', put_back, {'allow-oom'})
 register('incarnation', incarnation, {'allow-oom'})
-register('control_get', control_get, {'no-writes'})
-register('control_set', control_set, {'allow-oom'})
-register('note', note, {'allow-oom'})
-register('changes', changes, {'no-writes'})

@@ -1,4 +1,6 @@
 /* What the Redis store does when Redis forgets, refuses, hangs or goes away. */
+#include <inttypes.h>
+
 #include "store_redis_calls.h"
 
 static void a_new_store_holds_claims(void **state) {
@@ -229,6 +231,50 @@ static void stickiness_is_kept_to_its_end(void **state) {
     }
 }
 
+/* The entity as a claim of `gen_us` left it, kept for an hour more. */
+static void plant_entity(uint64_t gen_us, uint64_t stick_us) {
+    char text[64];
+    snprintf(text, sizeof text, "0 %016" PRIu64 " 0000000000 %016" PRIu64 " %016" PRIu64, gen_us,
+             gen_us + 1000, stick_us);
+    freeReplyObject(
+        kit_redis_reply(&kit, "SET pointsman:own:github:kept %b PX 3600000", text, strlen(text)));
+}
+
+static long long ms_kept_by_a_claim(const char *id, uint64_t lease_ms) {
+    struct store_claim c = claim_of(id);
+    c.entity = slice_of("kept");
+    c.lease_ms = lease_ms;
+    KIT_CALL(&kit, store_claim, &c);
+    assert_int_equal(c.call.result, STORE_GRANTED);
+    assert_int_equal(finish(&kit, &c, OUTCOME_DONE), STORE_OK);
+    return ms_kept("pointsman:own:github:kept");
+}
+
+static void a_claim_leaves_an_entity_that_is_kept_for_what_it_asks(void **state) {
+    (void)state;
+    const long long hour_ms = 3600000, day_ms = 24 * hour_ms;
+    const uint64_t hour_us = 3600000000, now_us = clock_wall_us();
+    assert_true(ms_kept_by_a_claim("first", 1000) > day_ms + 2 * hour_ms);
+    assert_true(ms_kept_by_a_claim("soon after", 1000) > day_ms + 2 * hour_ms);
+    assert_true(ms_kept_by_a_claim("long lease", 2 * (uint64_t)day_ms) > 3 * day_ms);
+    plant_entity(now_us - 3 * hour_us, 0);
+    assert_true(ms_kept_by_a_claim("another period", 1000) > day_ms);
+    plant_entity(now_us - 1000, now_us + 48 * hour_us);
+    assert_true(ms_kept_by_a_claim("long stickiness", 1000) > 3 * day_ms);
+}
+
+static void an_event_is_kept_longer_while_it_is_open(void **state) {
+    (void)state;
+    const char *key = "pointsman:ev:github:open";
+    const long long hour_ms = 3600000, open_ms = 30 * 24 * hour_ms, remembered_ms = 72 * hour_ms;
+    struct store_claim c = claim(&kit, "open", 0, STORE_GRANTED);
+    assert_in_range(ms_kept(key), open_ms - hour_ms, open_ms);
+    assert_int_equal(finish(&kit, &c, OUTCOME_IN_DOUBT), STORE_OK);
+    assert_in_range(ms_kept(key), open_ms - hour_ms, open_ms);
+    assert_int_equal(finish(&kit, &c, OUTCOME_DONE), STORE_OK);
+    assert_in_range(ms_kept(key), remembered_ms - hour_ms, remembered_ms);
+}
+
 static unsigned answers, aways;
 
 static void count_answer(struct store_call *call) {
@@ -275,6 +321,8 @@ int main(void) {
         CASE(a_call_is_repeated_over_a_reconnection),
         cmocka_unit_test(a_redis_that_comes_late_is_found),
         CASE(stickiness_is_kept_to_its_end),
+        CASE(a_claim_leaves_an_entity_that_is_kept_for_what_it_asks),
+        CASE(an_event_is_kept_longer_while_it_is_open),
         CASE(the_window_is_bounded_and_freeing_answers_all),
     };
     return cmocka_run_group_tests(cases, NULL, NULL);
