@@ -76,12 +76,15 @@ void conn_close(struct conn *c, enum conn_end why) {
 }
 
 void conn_drain(struct conn *c) {
-    if (c->state == CONN_HEAD)
+    if (c->state == CONN_HEAD && !c->waits)
         timer_set(c->worker->loop, &c->timer, CONN_GRACE_US);
 }
 
+/* What is read now is for later, and there is enough of it. */
 static bool is_full(const struct conn *c) {
-    return (c->state == CONN_WAIT || c->state == CONN_REPLY) && buf_len(&c->in) >= PIPELINE_MAX;
+    bool later = c->state == CONN_WAIT || c->state == CONN_REPLY ||
+                 (c->state == CONN_HEAD && c->resume.queued);
+    return later && buf_len(&c->in) >= PIPELINE_MAX;
 }
 
 /* The wish to read follows from the state alone. */
@@ -271,7 +274,8 @@ static void consume_waiting(struct conn *c) {
 static void go_on(struct conn *c) {
     if (buf_len(&c->in))
         consume_waiting(c);
-    if (c->state == CONN_HEAD && c->eof && !c->resume.queued)
+    bool between = c->state == CONN_HEAD || (c->state == CONN_BODY && c->unread);
+    if (between && c->eof && !c->resume.queued)
         conn_close(c, CONN_END_SENDER);
     else if (c->state != CONN_CLOSED)
         (void)conn_watch(c);
@@ -377,13 +381,17 @@ static void ready(void *arg, int what) {
     if (!(what & WATCH_READ) || c->state == CONN_CLOSED || c->resume.queued)
         return;
     bool begins = c->state == CONN_HEAD && c->seen == 0 && !c->refuse;
-    if (!begins || gate_lets_in(&c->worker->gate, c))
-        read_some(c);
-    else
+    if (begins && !gate_lets_in(&c->worker->gate, c)) {
         (void)conn_watch(c);
+        return;
+    }
+    read_some(c);
+    if (begins && c->state == CONN_HEAD && c->seen == 0)
+        c->refuse = c->surplus; /* nothing came: the next request is judged anew */
 }
 
 void conn_let_in(struct conn *c) {
+    conn_enter(c, CONN_HEAD);
     if (buf_len(&c->in) || c->eof)
         go_on(c);
     else

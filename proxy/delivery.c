@@ -100,6 +100,7 @@ static struct delivery *make(struct worker *w, struct conn *c) {
     d->conn = c;
     d->rules = rules_ref(w->rules);
     d->began_us = c ? c->started_us : clock_mono_us();
+    d->verdict = VERIFY_MISSING; /* until it is judged */
     d->owner = SIDE_NONE;
     d->answer = ANSWER_COUNT;
     buf_init(&d->head, (size_t)d->rules->conf->limit_headers * 2 + 4096);

@@ -62,6 +62,7 @@ static void count_waiting(struct gate *g, int by) {
 
 static void enqueue(struct gate *g, struct conn *c) {
     c->waits = c->waited = true;
+    timer_stop(&c->timer); /* it is the worker that is waited for */
     c->started_us = loop_now_us(g->worker->loop);
     TAILQ_INSERT_TAIL(&g->queue, c, waiting);
     count_waiting(g, 1);

@@ -118,6 +118,21 @@ static void what_is_more_than_a_queue_that_stands_can_take_is_refused(void **sta
     rig_stop(&r);
 }
 
+/* Kept connections that were about to be closed as idle when their requests came in. */
+static void who_waits_at_the_gate_is_not_idle(void **state) {
+    (void)state;
+    struct rig r;
+    static struct crowd all;
+    start(&r, &plain);
+    gather(&r, &all);
+    atomic_fetch_add(&rig_offset_us, 74900000);
+    RIG_UNTIL(&r, metric(&r, METRIC_WAITING) > 0);
+    rig_advance(&r, 200000);
+    assert_int_equal(hear(&r, &all), 0);
+    leave(&all);
+    rig_stop(&r);
+}
+
 static void who_leaves_while_waiting_is_forgotten(void **state) {
     (void)state;
     struct rig r;
@@ -169,6 +184,39 @@ static void pipelined_requests_queue_behind_the_others(void **state) {
 }
 
 /* ---- how it is said ---- */
+
+/* More than a connection keeps for later, all of it there before the first answer. */
+static void deep_pipelines_are_answered_to_the_end(void **state) {
+    (void)state;
+    enum { REQUESTS = 14000 };
+    static const char request[] = "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n";
+    const size_t len = sizeof request - 1, all = REQUESTS * len;
+    struct rig r;
+    start(&r, &(struct rig_conf){.mode = MODE_LEGACY_ONLY, .rest = "limits: {headers: 8KiB}\n"});
+    struct sender *s = rig_sender(&r);
+    const int room = 4 * 1024 * 1024;
+    (void)setsockopt(LIST_FIRST(&r.worker->conns)->io.fd, SOL_SOCKET, SO_RCVBUF, &room,
+                     sizeof room);
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+    char *text = malloc(all);
+    assert_non_null(text);
+    for (size_t i = 0; i < REQUESTS; i++)
+        memcpy(text + i * len, request, len);
+    size_t sent = 0;
+    for (ssize_t n; (n = send(s->fd, text + sent, all - sent, MSG_NOSIGNAL | MSG_DONTWAIT)) > 0;)
+        sent += (size_t)n;
+    sender_send(&r, s, text + sent, all - sent);
+    free(text);
+    size_t told = 0, seen = 0;
+    RIG_UNTIL(&r, ({
+        const char *at;
+        while ((at = memmem(buf_at(&s->got) + seen, buf_len(&s->got) - seen, "HTTP/1.1 404", 12)))
+            told++, seen = (size_t)(at - buf_at(&s->got)) + 12;
+        told == REQUESTS || s->eof;
+    }));
+    assert_int_equal(told, REQUESTS);
+    rig_stop(&r);
+}
 
 static void a_refusal_is_a_whole_answer_and_keeps_the_connection(void **state) {
     (void)state;
@@ -291,6 +339,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crowd_waits_and_everybody_is_served),
         cmocka_unit_test(what_is_more_than_a_queue_that_stands_can_take_is_refused),
+        cmocka_unit_test(who_waits_at_the_gate_is_not_idle),
+        cmocka_unit_test(deep_pipelines_are_answered_to_the_end),
         cmocka_unit_test(who_leaves_while_waiting_is_forgotten),
         cmocka_unit_test(who_hangs_up_does_not_queue),
         cmocka_unit_test(pipelined_requests_queue_behind_the_others),
