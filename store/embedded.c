@@ -101,13 +101,17 @@ static void note_problem(struct embedded *e, const char *problem) {
     pthread_mutex_unlock(&e->lock);
 }
 
-/* On a full disk the ballast goes: what is in flight has to be recorded still. */
+/* On a full disk the ballast goes, and the WAL goes into the file, where most pages have their
+ * place: what is in flight has to be recorded still. */
 static bool run_with_room(struct embedded *e, struct store_call **calls, unsigned count) {
     if (run_together(e, calls, count))
         return true;
-    if (!sql_is_full(e->sql) || !room_give(e->directory))
+    if (!sql_is_full(e->sql))
         return false;
+    bool given = room_give(e->directory);
     sql_rollback(e->sql);
+    if (!sql_empty_wal(e->sql) && !given)
+        return false;
     return run_together(e, calls, count);
 }
 

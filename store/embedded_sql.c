@@ -175,6 +175,11 @@ void sql_rollback(struct sql *sql) {
         (void)!run(sql->statements[SQL_ROLLBACK]);
 }
 
+bool sql_empty_wal(struct sql *sql) {
+    return sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+           SQLITE_OK;
+}
+
 static bool take_column(sqlite3_stmt *s, int column, struct buf *out) {
     const void *bytes = sqlite3_column_blob(s, column);
     buf_reset(out);

@@ -24,6 +24,8 @@ bool sql_is_full(struct sql *sql); /* the last failure: the disk has no room */
 MUST_CHECK bool sql_begin(struct sql *sql);
 MUST_CHECK bool sql_commit(struct sql *sql);
 void sql_rollback(struct sql *sql);
+/* Outside a transaction. False: not all of it went into the file. */
+MUST_CHECK bool sql_empty_wal(struct sql *sql);
 
 /* Absent and expired: *ret_found false. The value replaces what is in out. */
 MUST_CHECK bool sql_get(struct sql *sql, struct slice key, uint64_t now_us, struct buf *out,

@@ -195,10 +195,9 @@ static bool put_in_order(struct salvage *v, struct journal_salvaged *ret) {
 
 static bool copy(struct salvage *v, struct journal_salvaged *ret) {
     bool readable = false;
-    return journal_sql_exec(v->to, "PRAGMA synchronous = OFF; BEGIN") && prepare(v, &readable) &&
+    return journal_sql_exec(v->to, "BEGIN") && prepare(v, &readable) &&
            (!readable || copy_rows(v)) && put_in_order(v, ret) &&
-           journal_sql_exec(v->to, "COMMIT; PRAGMA synchronous = FULL;"
-                                   "PRAGMA wal_checkpoint(TRUNCATE)");
+           journal_sql_exec(v->to, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 static bool rescue(const char *damaged, const char *fresh, uint64_t known,
