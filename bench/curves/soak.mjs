@@ -162,6 +162,8 @@ async function soak(s) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await keep(name, async () => {
+    for (const [key, value] of [['SECONDS', SECONDS], ['RATE', Number(process.env.RATE || 1)]])
+      if (!(value >= 1)) throw new Failure(`${key} is "${process.env[key]}"; a number of at least 1 is allowed`);
     const data = await onStage({ disk: true }, soak);
     for (const [head, rows] of tables(data)) console.log(table(head, rows));
     console.log(account(data));
