@@ -209,9 +209,8 @@ static void deep_pipelines_are_answered_to_the_end(void **state) {
     free(text);
     size_t told = 0, seen = 0;
     RIG_UNTIL(&r, ({
-        const char *at;
-        while ((at = memmem(buf_at(&s->got) + seen, buf_len(&s->got) - seen, "HTTP/1.1 404", 12)))
-            told++, seen = (size_t)(at - buf_at(&s->got)) + 12;
+        for (const char *at; (at = strstr(sender_got(s) + seen, "HTTP/1.1 404")); told++)
+            seen = (size_t)(at - sender_got(s)) + 12;
         told == REQUESTS || s->eof;
     }));
     assert_int_equal(told, REQUESTS);
