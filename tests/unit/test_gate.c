@@ -283,6 +283,48 @@ static void a_refused_body_that_stops_coming_ends_the_connection(void **state) {
     rig_stop(&r);
 }
 
+/* Two requests and the end of what the sender says were there before the first answer. */
+static void a_refused_body_that_cannot_come_any_more_is_not_waited_for(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    r.stubs[SIDE_LEGACY].answer = NULL;
+    struct sender *s = rig_sender(&r);
+    sender_says(&r, s, rig_event("one", 1));
+    sender_says(&r, s, "POST /w HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n{");
+    assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
+    struct conn *c = LIST_FIRST(&r.worker->conns);
+    RIG_UNTIL(&r, c->eof && r.stubs[SIDE_LEGACY].requests == 1);
+    is_too_much(&r);
+    stub_says(&r.stubs[SIDE_LEGACY], OK_ANSWER);
+    rig_expect(&r, s, 200, "ok");
+    rig_expect(&r, s, 503, "overload");
+    const uint64_t before_us = loop_now_us(r.worker->loop);
+    RIG_UNTIL(&r, s->eof);
+    assert_true(loop_now_us(r.worker->loop) - before_us < RIG_SECOND_US);
+    rig_stop(&r);
+}
+
+/* The readiness that the refusal was judged for brought nothing. */
+static void a_request_is_judged_when_it_comes(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r, &plain);
+    struct sender *s = rig_sender(&r);
+    rig_turn(&r);
+    struct conn *c = LIST_FIRST(&r.worker->conns);
+    struct gate *g = &r.worker->gate;
+    g->admission.standing_us = RIG_SECOND_US;
+    g->waiting = 1000;
+    c->watch.ready(c, WATCH_READ);
+    g->waiting = 0;
+    g->admission.standing_us = 0;
+    sender_says(&r, s, rig_event("calm", 1));
+    rig_expect(&r, s, 200, "ok");
+    assert_int_equal(metric(&r, METRIC_SHED), 0);
+    rig_stop(&r);
+}
+
 static void requests_behind_a_refused_one_are_answered_in_order(void **state) {
     (void)state;
     struct rig r;
@@ -347,6 +389,8 @@ int main(void) {
         cmocka_unit_test(a_refusal_says_when_to_come_back_and_which_event_it_is_about),
         cmocka_unit_test(a_refusal_does_not_wait_for_the_body_and_throws_it_away),
         cmocka_unit_test(a_refused_body_that_stops_coming_ends_the_connection),
+        cmocka_unit_test(a_refused_body_that_cannot_come_any_more_is_not_waited_for),
+        cmocka_unit_test(a_request_is_judged_when_it_comes),
         cmocka_unit_test(requests_behind_a_refused_one_are_answered_in_order),
         cmocka_unit_test(a_refusal_closes_where_the_rest_costs_more_than_a_connection),
         cmocka_unit_test(a_malformed_request_is_malformed_also_where_it_is_too_much),
