@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define IDLE_MAX   256 /* per pool; what is over is closed instead of kept */
+#define IDLE_MAX   1024 /* per pool; what is over is closed instead of kept */
 #define CONNECT_US (5 * 1000000ull)
 
 static void become(struct backend_conn *bc, enum backend_conn_state state) {

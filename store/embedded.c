@@ -45,7 +45,9 @@ struct embedded {
 struct embedded_port {
     struct embedded *store;
     struct watch watch;
-    int fd; /* eventfd: there are answers */
+    int fd;                /* eventfd: there are answers */
+    struct list submitted; /* in this turn; the port's thread's own */
+    struct task hand_on;
     struct list answered;
     unsigned executing;
     void (*saw)(void *arg, struct store_call *call);
@@ -275,6 +277,21 @@ static void port_ready(void *arg, int what) {
     deliver(port, &answers);
 }
 
+/* The calls of a turn go to the thread together: one that had to be begun for the first would
+ * commit that alone. */
+static void hand_on(void *arg) {
+    struct embedded_port *port = arg;
+    struct embedded *e = port->store;
+    pthread_mutex_lock(&e->lock);
+    bool idle = !e->queue.first;
+    *e->queue.end = port->submitted.first;
+    e->queue.end = port->submitted.end;
+    if (idle)
+        pthread_cond_signal(&e->work);
+    pthread_mutex_unlock(&e->lock);
+    list_init(&port->submitted);
+}
+
 struct embedded_port *embedded_port_new(struct embedded *e, struct loop *loop,
                                         void (*answered)(void *arg, struct store_call *call),
                                         void *arg) {
@@ -284,7 +301,9 @@ struct embedded_port *embedded_port_new(struct embedded *e, struct loop *loop,
     port->store = e;
     port->saw = answered;
     port->saw_arg = arg;
+    list_init(&port->submitted);
     list_init(&port->answered);
+    task_init(&port->hand_on, hand_on, port);
     port->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (port->fd < 0) {
         free(port);
@@ -306,6 +325,7 @@ void embedded_port_free(struct embedded_port *port) {
     struct embedded *e = port->store;
     struct list kept, dropped, answers;
     struct store_call *call;
+    task_cancel(port->watch.loop, &port->hand_on);
     list_init(&kept);
     list_init(&dropped);
     pthread_mutex_lock(&e->lock);
@@ -317,6 +337,8 @@ void embedded_port_free(struct embedded_port *port) {
     while (port->executing)
         pthread_cond_wait(&e->executed, &e->lock);
     pthread_mutex_unlock(&e->lock);
+    while ((call = list_take(&port->submitted)) != NULL)
+        list_add(&dropped, call);
     take_answers(port, &answers);
     watch_stop(&port->watch);
     close(port->fd);
@@ -328,12 +350,7 @@ void embedded_port_free(struct embedded_port *port) {
 }
 
 void embedded_submit(struct embedded_port *port, struct store_call *call) {
-    struct embedded *e = port->store;
     call->own = port;
-    pthread_mutex_lock(&e->lock);
-    bool idle = !e->queue.first;
-    list_add(&e->queue, call);
-    if (idle)
-        pthread_cond_signal(&e->work);
-    pthread_mutex_unlock(&e->lock);
+    list_add(&port->submitted, call);
+    task_later(port->watch.loop, &port->hand_on);
 }

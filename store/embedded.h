@@ -24,7 +24,7 @@ embedded_port_new(struct embedded *e, struct loop *loop,
 /* Calls that were not begun are answered STORE_AWAY, the others with what they got. NULL is
  * allowed. */
 void embedded_port_free(struct embedded_port *port);
-/* call->kind, done, deadline_us are set. */
+/* Begun after this turn of the loop. call->kind, done, deadline_us are set. */
 void embedded_submit(struct embedded_port *port, struct store_call *call);
 
 /* False: the last transaction failed. Any thread, no lock. */

@@ -151,12 +151,28 @@ static void ready(void *arg, int what) {
     deliver(&answers);
 }
 
+/* The calls of a turn go to the writer together: one that had to be begun for the first would sync
+ * that alone. */
+static void hand_on(void *arg) {
+    struct journal_client *client = arg;
+    struct journal *j = client->journal;
+    pthread_mutex_lock(&j->lock);
+    if (!j->queue.first)
+        pthread_cond_signal(&j->work);
+    *j->queue.end = client->submitted.first;
+    j->queue.end = client->submitted.end;
+    pthread_mutex_unlock(&j->lock);
+    calls_init(&client->submitted);
+}
+
 struct journal_client *journal_client_new(struct journal *j, struct loop *loop) {
     struct journal_client *client = calloc(1, sizeof(*client));
     if (!client)
         return NULL;
     client->journal = j;
+    calls_init(&client->submitted);
     calls_init(&client->answered);
+    task_init(&client->hand_on, hand_on, client);
     client->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (client->fd < 0) {
         free(client);
@@ -189,6 +205,7 @@ void journal_client_free(struct journal_client *client) {
         return;
     struct journal *j = client->journal;
     struct calls dropped, answers;
+    task_cancel(client->watch.loop, &client->hand_on);
     calls_init(&dropped);
     pthread_mutex_lock(&j->lock);
     pick(client, &j->queue, &dropped);
@@ -198,6 +215,7 @@ void journal_client_free(struct journal_client *client) {
     pick(client, &j->takes, &dropped);
     pick(client, &j->hastens, &dropped);
     pthread_mutex_unlock(&j->lock);
+    pick(client, &client->submitted, &dropped);
     take_answers(client, &answers);
     watch_stop(&client->watch);
     close(client->fd);
@@ -212,17 +230,20 @@ void journal_client_free(struct journal_client *client) {
 
 static void submit(struct journal_client *client, struct journal_call *call,
                    enum journal_kind kind) {
+    call->kind = kind;
+    call->own = client;
+    calls_add(&client->submitted, call);
+    task_later(client->watch.loop, &client->hand_on);
+}
+
+static void ask(struct journal_client *client, struct journal_call *call, enum journal_kind kind) {
     struct journal *j = client->journal;
-    bool reads = kind == JOURNAL_LIST || kind == JOURNAL_LOOK;
     call->kind = kind;
     call->own = client;
     pthread_mutex_lock(&j->lock);
-    struct calls *queue = reads ? &j->reads : &j->queue;
-    if (!queue->first)
-        pthread_cond_signal(reads ? &j->asked : &j->work);
-    calls_add(queue, call);
-    if (kind == JOURNAL_TAKE)
-        client->nudged = false;
+    if (!j->reads.first)
+        pthread_cond_signal(&j->asked);
+    calls_add(&j->reads, call);
     pthread_mutex_unlock(&j->lock);
 }
 
@@ -236,6 +257,9 @@ void journal_move(struct journal_client *client, struct journal_move *call) {
 
 void journal_take(struct journal_client *client, struct journal_take *call) {
     call->ret_rows = NULL;
+    pthread_mutex_lock(&client->journal->lock);
+    client->nudged = false;
+    pthread_mutex_unlock(&client->journal->lock);
     submit(client, &call->call, JOURNAL_TAKE);
 }
 
@@ -264,12 +288,12 @@ void journal_settle(struct journal_client *client, struct journal_settle *call) 
 void journal_list(struct journal_client *client, struct journal_list *call) {
     call->ret_rows = NULL;
     call->ret_matching = 0;
-    submit(client, &call->call, JOURNAL_LIST);
+    ask(client, &call->call, JOURNAL_LIST);
 }
 
 void journal_look(struct journal_client *client, struct journal_look *call) {
     call->ret_row = NULL;
-    submit(client, &call->call, JOURNAL_LOOK);
+    ask(client, &call->call, JOURNAL_LOOK);
 }
 
 void journal_turn(struct journal_client *client, struct journal_turn *call) {
