@@ -234,8 +234,10 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         goto failed;
     }
     if (journal_sql_exec(sql, settings) && (layout == LAYOUT || journal_sql_exec(sql, schema)) &&
-        prepare(sql))
+        prepare(sql)) {
+        sql->checkpointer = checkpointer_new(sql->db, path, growth);
         return sql;
+    }
 failed:
     err_set(err, "%s: %s", path, sql->problem);
     *ret_trouble = sql->trouble;
@@ -247,6 +249,7 @@ close:
 void journal_sql_close(struct journal_sql *sql) {
     if (!sql)
         return;
+    checkpointer_free(sql->checkpointer);
     for (int i = 0; i < JS_STATEMENTS; i++)
         sqlite3_finalize(sql->statements[i]);
     sqlite3_close(sql->db);
@@ -287,6 +290,19 @@ void journal_sql_rollback(struct journal_sql *sql) {
         (void)!sqlite3_step(sql->statements[JS_ROLLBACK]);
         sqlite3_reset(sql->statements[JS_ROLLBACK]);
     }
+}
+
+bool journal_sql_checkpoint(struct journal_sql *sql, int mode) {
+    return checkpointer_run(sql->checkpointer, sql->db, mode) == SQLITE_OK ||
+           journal_sql_failed(sql);
+}
+
+void journal_sql_keep_small(struct journal_sql *sql, bool small) {
+    if (!journal_sql_exec(sql, small ? "PRAGMA wal_autocheckpoint = 64"
+                                     : "PRAGMA wal_autocheckpoint = 4096"))
+        sql->trouble = TROUBLE_NONE; /* no more than a wish */
+    if (!small)
+        checkpointer_watch(sql->checkpointer);
 }
 
 /* SQLite by itself grows a file by one write a page, which then are pages to be written. */

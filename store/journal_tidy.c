@@ -34,7 +34,7 @@ static bool sweep(struct journal *j) {
 static bool shrink_some(struct journal_sql *sql, int64_t used) {
     sql->reserved = 0;
     return used <= REWRITE_MOST ? journal_sql_exec(sql, "VACUUM") &&
-                                      journal_sql_exec(sql, "PRAGMA wal_checkpoint(PASSIVE)")
+                                      journal_sql_checkpoint(sql, SQLITE_CHECKPOINT_PASSIVE)
                                 : journal_sql_exec(sql, SHRINK_PIECE);
 }
 
@@ -51,7 +51,7 @@ static bool shrink(struct journal *j, uint64_t now_us) {
         ok = shrink_some(sql, pages - unused);
     } else if (ok && j->shrinking) {
         j->shrinking = false;
-        ok = journal_sql_exec(sql, "PRAGMA wal_checkpoint(PASSIVE)");
+        ok = journal_sql_checkpoint(sql, SQLITE_CHECKPOINT_PASSIVE);
     }
     if (ok)
         return j->shrinking;
