@@ -122,36 +122,35 @@ static void put_string(struct jsonw *w, struct slice s) {
     put_char(w, '"');
 }
 
-static void put_value(struct jsonw *w, struct slice s) {
+void jsonw_put_str(struct jsonw *w, struct slice s) {
     if (s.ptr)
         put_string(w, s);
     else
         put(w, "null", 4);
 }
 
-static void put_open(struct jsonw *w) {
+void jsonw_put_open(struct jsonw *w) {
     put_char(w, '{');
     w->comma = false;
 }
 
-static void put_close(struct jsonw *w) {
+void jsonw_close(struct jsonw *w) {
     put_char(w, '}');
     w->comma = true;
 }
 
 void jsonw_begin(struct jsonw *w, struct buf *out) {
     *w = (struct jsonw){.out = out};
-    put_open(w);
+    jsonw_put_open(w);
 }
 
 void jsonw_end(struct jsonw *w) {
-    put_close(w);
+    jsonw_close(w);
 }
 
-void jsonw_key(struct jsonw *w, const char *key) {
-    size_t len = strlen(key);
+void jsonw_put_key(struct jsonw *w, struct slice key) {
     struct buf *out = w->out;
-    if (len + 4 > buf_room_len(out) && !buf_reserve(out, len + 4)) {
+    if (key.len + 4 > buf_room_len(out) && !buf_reserve(out, key.len + 4)) {
         w->failed = true;
         return;
     }
@@ -159,28 +158,18 @@ void jsonw_key(struct jsonw *w, const char *key) {
     *at = ',';
     at += w->comma;
     *at++ = '"';
-    memcpy(at, key, len);
-    memcpy(at + len, "\":", 2);
-    out->end = (size_t)(at + len + 2 - out->data);
+    memcpy(at, key.ptr, key.len);
+    memcpy(at + key.len, "\":", 2);
+    out->end = (size_t)(at + key.len + 2 - out->data);
     w->comma = true;
 }
 
-void jsonw_str(struct jsonw *w, const char *key, struct slice value) {
-    jsonw_key(w, key);
-    put_value(w, value);
-}
-
-void jsonw_strz(struct jsonw *w, const char *key, const char *value) {
-    jsonw_str(w, key, slice_of(value));
-}
-
-void jsonw_u64(struct jsonw *w, const char *key, uint64_t value) {
+void jsonw_put_u64(struct jsonw *w, uint64_t value) {
     char digits[U64_DIGITS];
-    jsonw_key(w, key);
     put(w, digits, u64_print(value, digits));
 }
 
-void jsonw_milli(struct jsonw *w, const char *key, uint64_t thousandths) {
+void jsonw_put_milli(struct jsonw *w, uint64_t thousandths) {
     char text[U64_DIGITS + 4];
     size_t len = u64_print(thousandths / 1000, text);
     unsigned rest = (unsigned)(thousandths % 1000);
@@ -188,20 +177,9 @@ void jsonw_milli(struct jsonw *w, const char *key, uint64_t thousandths) {
     text[len + 1] = (char)('0' + rest / 100);
     text[len + 2] = (char)('0' + rest / 10 % 10);
     text[len + 3] = (char)('0' + rest % 10);
-    jsonw_key(w, key);
     put(w, text, len + 4);
 }
 
-void jsonw_object(struct jsonw *w, const char *key) {
-    jsonw_key(w, key);
-    put_open(w);
-}
-
-void jsonw_close(struct jsonw *w) {
-    put_close(w);
-}
-
-void jsonw_raw(struct jsonw *w, const char *key, struct slice json) {
-    jsonw_key(w, key);
+void jsonw_put_raw(struct jsonw *w, struct slice json) {
     put(w, json.ptr, json.len);
 }

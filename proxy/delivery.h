@@ -206,8 +206,11 @@ void leg_free(struct leg *leg);
 /* flow.c: what follows from what legs and claims report */
 void flow_granted(struct delivery *d);
 void flow_deadline(struct delivery *d); /* the sender is about to hang up */
-void flow_decide(struct delivery *d);   /* by mode and percentage of now, and the row's side */
-void flow_reply(struct delivery *d);    /* with what the owner answered */
+/* Tells two bodies under one id apart when a person asks: a part of the signature that was checked,
+ * else a hash. */
+struct slice flow_digest(struct delivery *d);
+void flow_decide(struct delivery *d); /* by mode and percentage of now, and the row's side */
+void flow_reply(struct delivery *d);  /* with what the owner answered */
 uint64_t flow_sticky_ms(const struct delivery *d);
 void flow_leg_recorded(struct leg *leg);
 void flow_leg_body(struct leg *leg, struct slice piece); /* a piece of the answer's body */

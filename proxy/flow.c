@@ -114,21 +114,22 @@ static void explain(struct delivery *d) {
     text_put_u64(&t, d->decision.bucket);
 }
 
-/* Tells two bodies under one id apart when a person asks: a part of the signature just checked,
- * else a hash. */
-static void digest_body(struct delivery *d) {
+struct slice flow_digest(struct delivery *d) {
     struct text t;
     char hash[16];
+    if (d->digest[0])
+        return slice_of(d->digest);
     text_begin(&t, d->digest, sizeof d->digest);
-    if (d->source->secret_count > 0) {
+    if (d->source->secret_count > 0 && d->signature.ptr) {
         text_put(&t, "hmac:");
         text_put_slice(&t, slice(d->signature.ptr + strlen("sha256="), sizeof hash));
-        return;
+    } else {
+        uint64_t digest = htobe64(digest_xxh3(d->body->data, d->body->len, 0));
+        hex_encode(&digest, sizeof digest, hash);
+        text_put(&t, "xxh3:");
+        text_put_slice(&t, slice(hash, sizeof hash));
     }
-    uint64_t digest = htobe64(digest_xxh3(d->body->data, d->body->len, 0));
-    hex_encode(&digest, sizeof digest, hash);
-    text_put(&t, "xxh3:");
-    text_put_slice(&t, slice(hash, sizeof hash));
+    return slice_of(d->digest);
 }
 
 /* Its sender is answered from the disk, and its backend takes nothing now: a claim would only have
@@ -146,7 +147,6 @@ void delivery_run(struct delivery *d) {
     if (is_authentic(d) && is_identified(d) && is_wanted(d)) {
         d->worker->live_at_us = d->at_us[STEP_PARSE];
         budget_live(d->worker->proxy, d->rules->conf);
-        digest_body(d);
         flow_decide(d);
         if (d->source->ordered)
             row_get_in_line(d);

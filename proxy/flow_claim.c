@@ -262,7 +262,7 @@ void claim_start(struct delivery *d) {
     c->token = d->token;
     c->lease_ms = (uint64_t)(legacy > new ? legacy : new) + LEASE_MARGIN_MS;
     c->why = slice_of(d->why);
-    c->digest = slice_of(d->digest);
+    c->digest = flow_digest(d);
     submit(d);
 }
 

@@ -143,7 +143,7 @@ static void put_done(struct journal_call *call) {
     delivery_drop(d);
 }
 
-static void describe(const struct delivery *d, struct journal_event *e) {
+static void describe(struct delivery *d, struct journal_event *e) {
     e->source = slice_of(d->source->name);
     e->id = slice_of(d->id.id);
     e->type = slice_of(d->id.type);
@@ -151,7 +151,7 @@ static void describe(const struct delivery *d, struct journal_event *e) {
     e->entity = slice_of(d->id.entity);
     e->repository = slice_of(d->id.repository);
     e->owner = slice_of(d->id.owner);
-    e->digest = slice_of(d->digest);
+    e->digest = flow_digest(d);
     e->number = d->id.number;
     e->has_number = d->id.has_number;
     e->closes = d->id.closes;

@@ -74,7 +74,7 @@ struct journal {
 struct journal_client {
     struct journal *journal;
     struct watch watch;
-    int fd; /* eventfd: there are answers */
+    int fd;                 /* eventfd: there are answers */
     struct calls submitted; /* in this turn; the client's thread's own */
     struct task hand_on;
     /* under the journal's lock: */

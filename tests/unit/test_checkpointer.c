@@ -46,7 +46,7 @@ static void open_file(struct kit *kit) {
 static int setup(void **state) {
     struct kit *kit = calloc(1, sizeof(*kit));
     assert_non_null(kit);
-    strcpy(kit->directory, "/tmp/pm-checkpoint-XXXXXX");
+    snprintf(kit->directory, sizeof(kit->directory), "/tmp/pm-checkpoint-XXXXXX");
     assert_non_null(mkdtemp(kit->directory));
     snprintf(kit->path, sizeof(kit->path), "%s/t.db", kit->directory);
     snprintf(kit->wal, sizeof(kit->wal), "%s-wal", kit->path);

@@ -264,8 +264,24 @@ static void without_claims_the_store_is_not_asked(void **state) {
     rig_stop(&r);
 }
 
+/* What `explain` shows to tell bodies under one id apart where nobody signs them. */
+static void the_record_has_a_hash_of_the_body(void **state) {
+    (void)state;
+    struct rig r;
+    char expected[32];
+    rig_start(&r, &patient);
+    r.stubs[SIDE_LEGACY].answer = OK_ANSWER;
+    const char *body = strstr(rig_event("e", 1), "\r\n\r\n") + 4;
+    snprintf(expected, sizeof expected, "xxh3:%016llx",
+             (unsigned long long)digest_xxh3(body, strlen(body), 0));
+    rig_expect(&r, rig_post(&r, "e", 1), 200, "ok");
+    assert_string_equal(rig_look(&r, "e", "o/r#1").ret_digest, expected);
+    rig_stop(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_record_has_a_hash_of_the_body),
         cmocka_unit_test(a_claim_granted_after_the_deadline_is_given_back),
         cmocka_unit_test(a_claim_nobody_answered_forwards_nothing),
         cmocka_unit_test(a_sender_gone_while_claiming_still_gets_its_event_delivered),
