@@ -1,8 +1,11 @@
-/* The thread that copies, and what the writer's commits tell it. */
+/* The thread that copies, and what the writer's commits tell it. SQLite before 3.51.3 can damage a
+ * file where a checkpoint begins with nothing left to copy while the WAL begins anew
+ * (sqlite.org/wal.html, "the WAL-reset bug"): the thread only begins where its state says that
+ * something is left, and whoever copies in its place takes that state away. */
 #include "checkpointer.h"
 
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +15,7 @@
 
 enum state {
     IDLE = 0,
-    COPIES, /* the thread does */
+    COPIES, /* the thread does: the last commit's pages are not all copied */
     NEARLY, /* the rest is the writer's, at its next commit */
 };
 
@@ -21,8 +24,10 @@ struct checkpointer {
     char *path;
     int chunk;
     int begin; /* pages in the WAL */
+    int small; /* pages; 0: the thread copies. The writer's own. */
     pthread_t thread;
-    pthread_mutex_t copying; /* held while one of the two copies */
+    atomic_bool failed;
+    pthread_mutex_t copying; /* held while one of the two copies; taken first */
     pthread_mutex_t lock;    /* what follows */
     pthread_cond_t work;
     enum state state;
@@ -30,48 +35,59 @@ struct checkpointer {
     bool stop;
 };
 
-static int few(const struct checkpointer *c) {
-    return c->begin / FEW_PART;
-}
-
-/* A passive one: whoever reads or writes is not waited for, and pages they need stay for later. */
-static int copy(struct checkpointer *c, sqlite3 *db, int *ret_done) {
+/* Under `copying`. A full disk is not a failure: nothing was taken for copied. */
+static int copy(struct checkpointer *c, sqlite3 *db, int mode, int *ret_done) {
     int all = 0;
-    pthread_mutex_lock(&c->copying);
-    int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &all, ret_done);
-    pthread_mutex_unlock(&c->copying);
+    if (c->failed)
+        return SQLITE_IOERR;
+    int rc = sqlite3_wal_checkpoint_v2(db, NULL, mode, &all, ret_done);
+    if ((rc & 0xff) == SQLITE_IOERR)
+        c->failed = true;
     return rc;
 }
 
 /* ---- the writer ---- */
 
-/* After each commit, in its thread. What fails is tried again later: the pages stay in the WAL. */
+static int writer_copies(struct checkpointer *c, sqlite3 *writer, int mode) {
+    int done = 0;
+    pthread_mutex_lock(&c->copying);
+    int rc = copy(c, writer, mode, &done);
+    pthread_mutex_lock(&c->lock);
+    c->state = IDLE;
+    pthread_mutex_unlock(&c->lock);
+    pthread_mutex_unlock(&c->copying);
+    return rc;
+}
+
+/* After each commit, in its thread. */
 static int committed(void *arg, sqlite3 *db, const char *name, int appended) {
     struct checkpointer *c = arg;
-    int done;
     (void)name;
     pthread_mutex_lock(&c->lock);
     c->appended = appended;
-    bool ends = c->state == NEARLY || appended >= c->begin * MOST_PART;
-    if (c->state == NEARLY)
-        c->state = IDLE;
-    if (!ends && c->state == IDLE && appended >= c->begin) {
+    bool ends =
+        c->small ? appended >= c->small : c->state == NEARLY || appended >= c->begin * MOST_PART;
+    if (!ends && !c->small && c->state == IDLE && appended >= c->begin) {
         c->state = COPIES;
         pthread_cond_signal(&c->work);
     }
     pthread_mutex_unlock(&c->lock);
-    if (ends)
-        (void)copy(c, db, &done);
+    if (ends) /* what could not be copied stays in the WAL */
+        (void)writer_copies(c, db, SQLITE_CHECKPOINT_PASSIVE);
     return SQLITE_OK;
 }
 
 int checkpointer_run(struct checkpointer *c, sqlite3 *writer, int mode) {
-    if (c)
-        pthread_mutex_lock(&c->copying);
-    int rc = sqlite3_wal_checkpoint_v2(writer, NULL, mode, NULL, NULL);
-    if (c)
-        pthread_mutex_unlock(&c->copying);
-    return rc;
+    return c ? writer_copies(c, writer, mode)
+             : sqlite3_wal_checkpoint_v2(writer, NULL, mode, NULL, NULL);
+}
+
+void checkpointer_keep_small(struct checkpointer *c, int pages) {
+    c->small = pages;
+}
+
+bool checkpointer_failed(const struct checkpointer *c) {
+    return c && c->failed;
 }
 
 /* ---- the thread ---- */
@@ -90,19 +106,60 @@ static sqlite3 *connect(const struct checkpointer *c) {
     return NULL;
 }
 
-static enum state run(struct checkpointer *c, sqlite3 *db) {
+/* SQLite syncs the file only where it copied all of the WAL: that would be the writer, for all that
+ * the thread has copied before. */
+static int sync_file(struct checkpointer *c, sqlite3 *db) {
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (rc == SQLITE_OK)
+        rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    if (rc != SQLITE_OK)
+        c->failed = true;
+    return rc;
+}
+
+static bool may_copy(struct checkpointer *c) {
+    pthread_mutex_lock(&c->lock);
+    bool may = c->state == COPIES && !c->stop;
+    pthread_mutex_unlock(&c->lock);
+    return may;
+}
+
+/* The writer may have ended it meanwhile. */
+static void go_on(struct checkpointer *c, enum state state) {
+    pthread_mutex_lock(&c->lock);
+    if (c->state == COPIES)
+        c->state = state;
+    pthread_mutex_unlock(&c->lock);
+}
+
+static int left_of(struct checkpointer *c, int done) {
+    pthread_mutex_lock(&c->lock);
+    int left = c->appended - done;
+    pthread_mutex_unlock(&c->lock);
+    return left;
+}
+
+static void run(struct checkpointer *c, sqlite3 *db) {
     for (int round = 0; round < ROUNDS; round++) {
-        int done = 0;
-        if (!db || copy(c, db, &done) != SQLITE_OK)
-            return IDLE;
-        pthread_mutex_lock(&c->lock);
-        int left = c->appended - done;
-        bool stop = c->stop;
-        pthread_mutex_unlock(&c->lock);
-        if (stop || left <= few(c))
+        int done = 0, rc = SQLITE_CANTOPEN;
+        pthread_mutex_lock(&c->copying);
+        bool may = may_copy(c);
+        if (may && db)
+            rc = copy(c, db, SQLITE_CHECKPOINT_PASSIVE, &done);
+        if (rc == SQLITE_OK)
+            rc = sync_file(c, db);
+        pthread_mutex_unlock(&c->copying);
+        if (!may)
+            return;
+        if (rc != SQLITE_OK) {
+            go_on(c, IDLE);
+            return;
+        }
+        if (left_of(c, done) <= c->begin / FEW_PART)
             break;
     }
-    return NEARLY;
+    go_on(c, NEARLY);
 }
 
 static void *thread_main(void *arg) {
@@ -117,9 +174,8 @@ static void *thread_main(void *arg) {
         pthread_mutex_unlock(&c->lock);
         if (!db)
             db = connect(c);
-        enum state now = run(c, db);
+        run(c, db);
         pthread_mutex_lock(&c->lock);
-        c->state = now;
     }
     pthread_mutex_unlock(&c->lock);
     sqlite3_close(db);
@@ -161,13 +217,8 @@ struct checkpointer *checkpointer_new(sqlite3 *writer, const char *path, int chu
         destroy(c);
         return NULL;
     }
-    checkpointer_watch(c);
+    (void)sqlite3_wal_hook(writer, committed, c);
     return c;
-}
-
-void checkpointer_watch(struct checkpointer *c) {
-    if (c)
-        (void)sqlite3_wal_hook(c->writer, committed, c);
 }
 
 void checkpointer_free(struct checkpointer *c) {
@@ -179,5 +230,7 @@ void checkpointer_free(struct checkpointer *c) {
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
+    if (c->failed)
+        (void)sqlite3_db_config(c->writer, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     destroy(c);
 }

@@ -282,6 +282,8 @@ static void port_ready(void *arg, int what) {
 static void hand_on(void *arg) {
     struct embedded_port *port = arg;
     struct embedded *e = port->store;
+    if (!port->submitted.first)
+        return;
     pthread_mutex_lock(&e->lock);
     bool idle = !e->queue.first;
     *e->queue.end = port->submitted.first;
@@ -353,4 +355,9 @@ void embedded_submit(struct embedded_port *port, struct store_call *call) {
     call->own = port;
     list_add(&port->submitted, call);
     task_later(port->watch.loop, &port->hand_on);
+}
+
+void embedded_hand_on(struct embedded_port *port) {
+    task_cancel(port->watch.loop, &port->hand_on);
+    hand_on(port);
 }

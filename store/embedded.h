@@ -26,6 +26,8 @@ embedded_port_new(struct embedded *e, struct loop *loop,
 void embedded_port_free(struct embedded_port *port);
 /* Begun after this turn of the loop. call->kind, done, deadline_us are set. */
 void embedded_submit(struct embedded_port *port, struct store_call *call);
+/* What was submitted stands in the file's queue now, before what others hand on from now on. */
+void embedded_hand_on(struct embedded_port *port);
 
 /* False: the last transaction failed. Any thread, no lock. */
 bool embedded_is_up(const struct embedded *e);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkpointer.h"
 #include "control_text.h"
 #include "sqlite_open.h"
 
@@ -71,7 +70,6 @@ static const char *const from_layout_1 =
 struct sql {
     sqlite3 *db;
     sqlite3_stmt *statements[SQL_STATEMENTS];
-    struct checkpointer *checkpointer;
 };
 
 static int layout_of(sqlite3 *db) {
@@ -127,7 +125,6 @@ struct sql *sql_open(const char *path, struct err *err) {
                                &sql->statements[i], NULL) != SQLITE_OK)
             goto failed;
     }
-    sql->checkpointer = checkpointer_new(sql->db, path, 0);
     return sql;
 failed:
     err_set(err, "%s: %s", path, sqlite3_errmsg(sql->db));
@@ -139,7 +136,6 @@ close:
 void sql_close(struct sql *sql) {
     if (!sql)
         return;
-    checkpointer_free(sql->checkpointer);
     for (int i = 0; i < SQL_STATEMENTS; i++)
         sqlite3_finalize(sql->statements[i]);
     sqlite3_close(sql->db);
@@ -180,7 +176,8 @@ void sql_rollback(struct sql *sql) {
 }
 
 bool sql_empty_wal(struct sql *sql) {
-    return checkpointer_run(sql->checkpointer, sql->db, SQLITE_CHECKPOINT_TRUNCATE) == SQLITE_OK;
+    return sqlite3_wal_checkpoint_v2(sql->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+           SQLITE_OK;
 }
 
 static bool take_column(sqlite3_stmt *s, int column, struct buf *out) {

@@ -60,8 +60,10 @@ bool failover_submit(struct failover *f, struct embedded_port *port, struct stor
                    call->kind == CALL_AUDIT || call->kind == CALL_NOTE;
     pthread_mutex_lock(&f->lock);
     bool local = f->mode == FAILOVER_LOCAL && !control;
-    if (local)
+    if (local) {
         embedded_submit(port, call);
+        embedded_hand_on(port); /* before a publisher asks for what is in the file */
+    }
     pthread_mutex_unlock(&f->lock);
     return local;
 }
@@ -86,6 +88,7 @@ static bool seed(struct failover *f, struct embedded_port *port) {
         call->deadline_us = UINT64_MAX;
         embedded_submit(port, call);
     }
+    embedded_hand_on(port);
     return true;
 }
 

@@ -33,10 +33,10 @@ static void keep_wal_small(struct journal_sql *sql, bool small) {
 }
 
 static void full_begins(struct journal *j) {
+    keep_wal_small(j->w.sql, true); /* also of a file that was opened since */
     if (j->w.full)
         return;
     j->w.full = true;
-    keep_wal_small(j->w.sql, true);
     say_full(j);
     log_say(LOG_ERROR, "journal full",
             "the disk of %s is full: new events are refused, what is on disk is worked off",

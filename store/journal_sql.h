@@ -70,7 +70,6 @@ struct journal_sql {
     sqlite3_stmt *statements[JS_STATEMENTS];
     struct checkpointer *checkpointer;
     int fd;                       /* of the same file, to reserve room in it; -1: none */
-    int64_t reserved;             /* bytes of the file the disk has room for */
     enum journal_trouble trouble; /* of the last failure, until journal_sql_begin */
     char problem[128];            /* … for people */
 };
@@ -106,7 +105,7 @@ void journal_sql_rollback(struct journal_sql *sql);
 /* Outside a transaction; SQLITE_CHECKPOINT_PASSIVE: what nobody needs as it was goes into the file;
  * SQLITE_CHECKPOINT_TRUNCATE: all of it, and the WAL is empty. */
 MUST_CHECK bool journal_sql_checkpoint(struct journal_sql *sql, int mode);
-/* Small: from then on each commit copies what is over a few pages. */
+/* Small: from then on the writer itself copies what is over a few pages, after each commit. */
 void journal_sql_keep_small(struct journal_sql *sql, bool small);
 
 /* Makes the disk keep room for what the transaction adds to the file, so that the WAL can go into

@@ -1,13 +1,16 @@
 /* The checkpointer beside a writer that does not stop: how large the WAL becomes, what is in the
- * file afterwards. */
+ * file afterwards, also where a sync fails. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,12 +18,15 @@
 
 #include "../../store/checkpointer.h"
 #include "../../store/sqlite_open.h"
+#include "../vfs/vfs.h"
 
 #define BEGINS   64               /* pages */
 #define FRAME    (4096 + 24)      /* of the WAL */
 #define MOST     (BEGINS * 4 + 8) /* pages: it is copied before the commit that comes next */
 #define COMMITS  3000
 #define ROW_SIZE 2000
+
+static struct test_vfs_control *vfs; /* shared with the processes that are killed */
 
 struct kit {
     char directory[32];
@@ -146,24 +152,102 @@ static void whoever_asks_for_it_finds_the_wal_empty_at_once(void **state) {
     all_is_there(kit, COMMITS);
 }
 
-static void it_takes_over_again_after_the_writer_copied_by_itself(void **state) {
+static void the_writer_keeps_it_small_while_it_must(void **state) {
     struct kit *kit = *state;
     struct checkpointer *c = checkpointer_new(kit->db, kit->path, 0);
-    must(kit, "PRAGMA wal_autocheckpoint = 100000"); /* that is: never */
     int rows = 0;
-    while (wal_size(kit) <= (int64_t)MOST * FRAME)
-        write_row(kit, rows++);
-    checkpointer_watch(c);
-    write_row(kit, rows++);
-    must(kit, "PRAGMA journal_size_limit = 0"); /* the file is cut when the WAL begins anew */
-    for (int i = 0; i < COMMITS && wal_size(kit) > (int64_t)BEGINS * FRAME; i++)
-        write_row(kit, rows++);
-    assert_true(wal_size(kit) <= (int64_t)BEGINS * FRAME);
+    checkpointer_keep_small(c, 8);
+    for (; rows < COMMITS / 3; rows++) {
+        write_row(kit, rows);
+        assert_true(wal_size(kit) <= (int64_t)12 * FRAME);
+    }
+    checkpointer_keep_small(c, 0);
+    for (; wal_size(kit) <= (int64_t)BEGINS * FRAME; rows++)
+        write_row(kit, rows);
+    for (; rows < COMMITS; rows++) {
+        write_row(kit, rows);
+        assert_true(wal_size(kit) <= (int64_t)MOST * FRAME);
+    }
     checkpointer_free(c);
     all_is_there(kit, rows);
 }
 
+/* ---- a sync that fails, and then the power ---- */
+
+#define UNDER_FAULT 160
+#define STEP        5 /* of the syncs; which ones changes from run to run */
+
+static bool try_row(struct kit *kit, int n) {
+    char text[100];
+    snprintf(text, sizeof(text), "INSERT INTO t VALUES (%d, zeroblob(%d))", n, ROW_SIZE);
+    return sqlite3_exec(kit->db, text, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* As the journal does: what fails is closed and opened again, and all of the WAL written anew. */
+static void write_until_it_fails(struct kit *kit, int *told) {
+    open_file(kit);
+    struct checkpointer *c = checkpointer_new(kit->db, kit->path, 0);
+    while (*told < UNDER_FAULT && try_row(kit, *told)) {
+        ++*told;
+        if (checkpointer_failed(c))
+            break;
+    }
+    checkpointer_free(c);
+    sqlite3_close(kit->db);
+    open_file(kit);
+    if (checkpointer_run(NULL, kit->db, SQLITE_CHECKPOINT_TRUNCATE) == SQLITE_OK &&
+        try_row(kit, *told))
+        ++*told;
+}
+
+/* False: there was no such sync. */
+static bool fails_at(struct kit *kit, int sync, int lost, int *told) {
+    char text[100];
+    *told = 0;
+    memset(vfs, 0, sizeof(*vfs));
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        vfs->fields[TEST_VFS_MATCH] = 1;
+        vfs->fields[TEST_VFS_FORGET] = 1;
+        vfs->fields[TEST_VFS_LOST] = lost;
+        vfs->fields[TEST_VFS_FROM] = sync;
+        vfs->fields[TEST_VFS_FAIL_SYNC] = 1;
+        write_until_it_fails(kit, told);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    bool hit = vfs->fields[TEST_VFS_HITS] > 0;
+    memset(vfs, 0, sizeof(*vfs));
+    open_file(kit);
+    snprintf(text, sizeof(text), "SELECT count(DISTINCT n) FROM t WHERE n < %d", *told);
+    if (number(kit, text) != *told)
+        fail_msg("sync %d failed, lost %d: of %d rows %lld are there", sync, lost, *told,
+                 (long long)number(kit, text));
+    assert_int_equal(number(kit, "SELECT sum(quick_check = 'ok') FROM pragma_quick_check"), 1);
+    must(kit, "DELETE FROM t");
+    sqlite3_close(kit->db);
+    return hit;
+}
+
+static void a_sync_that_fails_costs_nothing_that_was_committed(void **state) {
+    struct kit *kit = *state;
+    int *told = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(told != MAP_FAILED);
+    sqlite3_close(kit->db);
+    int first = 1 + (int)getpid() % STEP;
+    printf("from sync %d\n", first);
+    for (int lost = 1; lost <= 2; lost++)
+        for (int sync = first; fails_at(kit, sync, lost, told); sync += STEP)
+            ;
+    munmap(told, 4096);
+    kit->db = NULL;
+}
+
 int main(void) {
+    vfs = mmap(NULL, TEST_VFS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (vfs == MAP_FAILED || !test_vfs_register(vfs))
+        return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_wal_stays_small_under_a_writer_that_does_not_stop,
                                         setup, teardown),
@@ -172,8 +256,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_thread_copies_while_nobody_commits, setup, teardown),
         cmocka_unit_test_setup_teardown(whoever_asks_for_it_finds_the_wal_empty_at_once, setup,
                                         teardown),
-        cmocka_unit_test_setup_teardown(it_takes_over_again_after_the_writer_copied_by_itself,
-                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sync_that_fails_costs_nothing_that_was_committed, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(the_writer_keeps_it_small_while_it_must, setup, teardown),
     };
     return cmocka_run_group_tests_name("checkpointer", tests, NULL, NULL);
 }
