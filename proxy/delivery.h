@@ -119,7 +119,7 @@ struct delivery {
     struct control control;
     struct decision decision;
     char why[160];
-    char digest[32]; /* of the body: "xxh3:…" */
+    char digest[32]; /* of the body; empty until flow_digest was asked for it */
 
     /* claim */
     struct store_claim claim;

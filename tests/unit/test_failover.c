@@ -183,10 +183,74 @@ static void many_local_records_are_published_in_pages(void **state) {
     claim("many-2499", STORE_DONE);
 }
 
+/* ---- two workers ---- */
+
+static struct beside {
+    struct task task;
+    struct loop *loop;
+    struct store_client *client;
+    struct store_claim claim;
+    bool answered;
+} beside;
+
+static void stop_beside(void *arg) {
+    (void)arg;
+    loop_stop(beside.loop);
+}
+
+static void beside_done(struct store_call *call) {
+    (void)call;
+    beside.answered = true;
+    loop_stop(beside.loop);
+    loop_stop(kit.loop);
+}
+
+/* In the turn in which the first worker goes on alone, before what it put off in that turn. */
+static void claim_beside(void *arg) {
+    (void)arg;
+    if (!state_now().local) {
+        task_next_turn(kit.loop, &beside.task);
+        return;
+    }
+    store_claim(beside.client, &beside.claim);
+    while (!beside.answered) {
+        struct task stop;
+        task_init(&stop, stop_beside, NULL);
+        task_later(beside.loop, &stop);
+        loop_run(beside.loop);
+    }
+}
+
+static void what_is_known_stands_before_the_claims_of_other_workers(void **state) {
+    (void)state;
+    struct store_claim done = claim("done", STORE_GRANTED);
+    finish(&done, OUTCOME_DONE, 0);
+    beside = (struct beside){.loop = loop_new()};
+    beside.client = store_client_new(kit.store, beside.loop);
+    assert_non_null(beside.client);
+    beside.claim = (struct store_claim){.call = {.done = beside_done, .timeout_ms = 10000},
+                                        .source = slice_of("a:b"),
+                                        .id = slice_of("done"),
+                                        .entity = slice_of("done"),
+                                        .side = SIDE_NEW,
+                                        .token = token_new(),
+                                        .lease_ms = LEASE_MS};
+    kit_redis_stop(&kit);
+    task_init(&beside.task, claim_beside, NULL);
+    task_later(kit.loop, &beside.task);
+    loop_run(kit.loop);
+    assert_int_equal(beside.claim.call.result, STORE_DONE);
+    store_client_free(beside.client);
+    loop_free(beside.loop);
+    kit_redis_start(&kit);
+    wait_for(is_up);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_kit, close_kit)
 
 int main(void) {
     const struct CMUnitTest cases[] = {
+        CASE(what_is_known_stands_before_the_claims_of_other_workers),
         CASE(claims_go_on_alone_and_are_published),
         CASE(a_redis_that_kept_its_records_gets_the_outcomes),
         CASE(what_a_process_left_is_published_by_the_next),
