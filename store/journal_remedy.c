@@ -28,8 +28,9 @@ static void say_full(struct journal *j) {
 
 /* From then on the WAL goes into the file before it grows. */
 static void keep_wal_small(struct journal_sql *sql, bool small) {
-    if (sql)
-        journal_sql_keep_small(sql, small);
+    if (sql && !journal_sql_exec(sql, small ? "PRAGMA wal_autocheckpoint = 64"
+                                            : "PRAGMA wal_autocheckpoint = 4096"))
+        sql->trouble = TROUBLE_NONE; /* no more than a wish */
 }
 
 static void full_begins(struct journal *j) {
@@ -113,7 +114,7 @@ static bool salvage(struct journal *j, struct err *err) {
 /* What fsync once refused may be in memory only: all that is in the WAL is written anew, into the
  * file, before anything is appended. Without room for that it stays where it is. */
 static bool empty_wal(struct journal_sql *sql) {
-    if (journal_sql_checkpoint(sql, SQLITE_CHECKPOINT_TRUNCATE))
+    if (journal_sql_exec(sql, "PRAGMA wal_checkpoint(TRUNCATE)"))
         return true;
     if (sql->trouble != TROUBLE_FULL)
         return false;
@@ -203,7 +204,7 @@ void journal_works(struct journal *j) {
 /* The WAL's room is room too. */
 static bool make_room(struct journal_sql *sql) {
     sql->trouble = TROUBLE_NONE;
-    return journal_sql_checkpoint(sql, SQLITE_CHECKPOINT_TRUNCATE) || sql->trouble == TROUBLE_FULL;
+    return journal_sql_exec(sql, "PRAGMA wal_checkpoint(TRUNCATE)") || sql->trouble == TROUBLE_FULL;
 }
 
 static enum journal_remedy damaged(struct journal *j) {

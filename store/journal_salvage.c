@@ -197,8 +197,7 @@ static bool copy(struct salvage *v, struct journal_salvaged *ret) {
     bool readable = false;
     return journal_sql_exec(v->to, "BEGIN") && prepare(v, &readable) &&
            (!readable || copy_rows(v)) && put_in_order(v, ret) &&
-           journal_sql_exec(v->to, "COMMIT") &&
-           journal_sql_checkpoint(v->to, SQLITE_CHECKPOINT_TRUNCATE);
+           journal_sql_exec(v->to, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 static bool rescue(const char *damaged, const char *fresh, uint64_t known,

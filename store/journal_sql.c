@@ -16,8 +16,6 @@
 #define BUSY_MS   2000
 #define PAGE_SIZE 4096
 #define GROWTH    (1 << 20) /* the file grows by so much */
-#define WAL       4096      /* pages from which on it is copied into the file */
-#define SMALL_WAL 64        /* the same on a full disk */
 
 #define SLIM_COLUMNS                                                                               \
     "seq, ver, state, ordered, first, tries, bytes, coalesce(length(answer), 0), source, entity,"  \
@@ -94,7 +92,7 @@ static const char *const texts[JS_STATEMENTS] = {
 };
 
 /* auto_vacuum must come before the first table. The WAL keeps up to 32 MiB of room, so that
- * outcomes fit on a full disk; from 16 MiB on it is copied into the file. */
+ * outcomes fit on a full disk; it goes into the file after every 16 MiB. */
 static const char *const settings = "PRAGMA page_size = 4096;"
                                     "PRAGMA auto_vacuum = INCREMENTAL;"
                                     "PRAGMA journal_mode = WAL;"
@@ -236,10 +234,8 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         goto failed;
     }
     if (journal_sql_exec(sql, settings) && (layout == LAYOUT || journal_sql_exec(sql, schema)) &&
-        prepare(sql)) {
-        sql->checkpointer = checkpointer_new(sql->db, path, growth);
+        prepare(sql))
         return sql;
-    }
 failed:
     err_set(err, "%s: %s", path, sql->problem);
     *ret_trouble = sql->trouble;
@@ -251,7 +247,6 @@ close:
 void journal_sql_close(struct journal_sql *sql) {
     if (!sql)
         return;
-    checkpointer_free(sql->checkpointer);
     for (int i = 0; i < JS_STATEMENTS; i++)
         sqlite3_finalize(sql->statements[i]);
     sqlite3_close(sql->db);
@@ -280,11 +275,6 @@ bool journal_sql_step(struct journal_sql *sql, enum journal_statement which, boo
 
 bool journal_sql_begin(struct journal_sql *sql) {
     sql->trouble = TROUBLE_NONE;
-    if (checkpointer_failed(sql->checkpointer)) {
-        sql->trouble = TROUBLE_DISK;
-        snprintf(sql->problem, sizeof(sql->problem), "the WAL could not be copied into the file");
-        return false;
-    }
     return journal_sql_run(sql, JS_BEGIN);
 }
 
@@ -297,19 +287,6 @@ void journal_sql_rollback(struct journal_sql *sql) {
         (void)!sqlite3_step(sql->statements[JS_ROLLBACK]);
         sqlite3_reset(sql->statements[JS_ROLLBACK]);
     }
-}
-
-bool journal_sql_checkpoint(struct journal_sql *sql, int mode) {
-    int rc = checkpointer_run(sql->checkpointer, sql->db, mode);
-    /* Somebody reads: what they need stays in the WAL. */
-    return rc == SQLITE_OK || rc == SQLITE_BUSY || journal_sql_failed(sql);
-}
-
-void journal_sql_keep_small(struct journal_sql *sql, bool small) {
-    if (sql->checkpointer)
-        checkpointer_keep_small(sql->checkpointer, small ? SMALL_WAL : 0);
-    else
-        (void)sqlite3_wal_autocheckpoint(sql->db, small ? SMALL_WAL : WAL);
 }
 
 /* SQLite by itself grows a file by one write a page, which then are pages to be written. */
@@ -327,12 +304,15 @@ bool journal_sql_reserve(struct journal_sql *sql) {
     if (!journal_sql_number(sql, "PRAGMA page_count", &pages))
         return false;
     sqlite3_int64 size = pages * PAGE_SIZE;
+    if (size <= sql->reserved)
+        return true;
     if (!allocate(sql->fd, size) ||
         sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_SIZE_HINT, &size) != SQLITE_OK) {
         sql->trouble = TROUBLE_FULL;
         snprintf(sql->problem, sizeof(sql->problem), "no room for the file to grow");
         return false;
     }
+    sql->reserved = (size + GROWTH - 1) / GROWTH * GROWTH;
     return true;
 }
 

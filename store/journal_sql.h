@@ -12,8 +12,6 @@
 #include <pointsman/err.h>
 #include <pointsman/slice.h>
 
-#include "checkpointer.h"
-
 /* Every column of a row but `first`, `bytes` and `answer`, in the order journal_row.c reads. */
 #define ROW_COLUMNS                                                                                \
     "seq, ver, state, reason, source, id, type, action, entity, repository, owner, digest,"        \
@@ -68,8 +66,8 @@ enum journal_trouble {
 struct journal_sql {
     sqlite3 *db;
     sqlite3_stmt *statements[JS_STATEMENTS];
-    struct checkpointer *checkpointer;
     int fd;                       /* of the same file, to reserve room in it; -1: none */
+    int64_t reserved;             /* bytes of the file the disk has room for */
     enum journal_trouble trouble; /* of the last failure, until journal_sql_begin */
     char problem[128];            /* … for people */
 };
@@ -101,12 +99,6 @@ MUST_CHECK bool journal_sql_number(struct journal_sql *sql, const char *text, in
 MUST_CHECK bool journal_sql_begin(struct journal_sql *sql);
 MUST_CHECK bool journal_sql_commit(struct journal_sql *sql);
 void journal_sql_rollback(struct journal_sql *sql);
-
-/* Outside a transaction; SQLITE_CHECKPOINT_PASSIVE: what nobody needs as it was goes into the file;
- * SQLITE_CHECKPOINT_TRUNCATE: all of it, and the WAL is empty. */
-MUST_CHECK bool journal_sql_checkpoint(struct journal_sql *sql, int mode);
-/* Small: from then on the writer itself copies what is over a few pages, after each commit. */
-void journal_sql_keep_small(struct journal_sql *sql, bool small);
 
 /* Makes the disk keep room for what the transaction adds to the file, so that the WAL can go into
  * it whatever happens. */

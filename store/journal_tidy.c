@@ -32,8 +32,9 @@ static bool sweep(struct journal *j) {
 /* A file with little in it is written anew; else pages are moved from its end into its gaps, which
  * SQLite has to look for: slow, so only a few at a time. */
 static bool shrink_some(struct journal_sql *sql, int64_t used) {
+    sql->reserved = 0;
     return used <= REWRITE_MOST ? journal_sql_exec(sql, "VACUUM") &&
-                                      journal_sql_checkpoint(sql, SQLITE_CHECKPOINT_PASSIVE)
+                                      journal_sql_exec(sql, "PRAGMA wal_checkpoint(PASSIVE)")
                                 : journal_sql_exec(sql, SHRINK_PIECE);
 }
 
@@ -50,7 +51,7 @@ static bool shrink(struct journal *j, uint64_t now_us) {
         ok = shrink_some(sql, pages - unused);
     } else if (ok && j->shrinking) {
         j->shrinking = false;
-        ok = journal_sql_checkpoint(sql, SQLITE_CHECKPOINT_PASSIVE);
+        ok = journal_sql_exec(sql, "PRAGMA wal_checkpoint(PASSIVE)");
     }
     if (ok)
         return j->shrinking;

@@ -1,5 +1,4 @@
-/* Opens the SQLite files this process writes; to copy a WAL, checkpointer.c opens one of them too.
- * Layer: store. */
+/* Opens the SQLite files this process writes. Layer: store. */
 #ifndef POINTSMAN_STORE_SQLITE_OPEN_H
 #define POINTSMAN_STORE_SQLITE_OPEN_H
 

@@ -1,6 +1,6 @@
 /* A SQLite VFS whose WALs are written in large pieces: SQLite writes each page and its header by
  * itself. For connections with synchronous=FULL, where nobody looks at what was appended before it
- * is synced, and the only ones that write their WAL: what a transaction that was rolled back had
+ * is synced, and the only ones that write their file: what a transaction that was rolled back had
  * appended may be written later. Layer: store. */
 #ifndef POINTSMAN_STORE_WAL_VFS_H
 #define POINTSMAN_STORE_WAL_VFS_H
