@@ -103,7 +103,7 @@ $(B)/tests/unit/test_bench_due: $(B)/bench/due.o
 $(B)/tests/unit/test_bench_ledger: $(B)/bench/ledger.o
 $(B)/tests/unit/test_bench_schedule: $(B)/bench/schedule.o
 $(B)/tests/unit/test_takeover: $(addprefix $(B)/cli/,handover.o handover_wire.o takeover.o)
-$(addprefix $(B)/tests/unit/test_,vfs journal_crash row wal_vfs): $(VFS)
+$(addprefix $(B)/tests/unit/test_,vfs journal_copy journal_crash row wal_vfs): $(VFS)
 $(B)/tests/unit/test_vfs: $(B)/tests/libtestvfs.so
 
 # Faults below SQLite: linked into unit tests, preloaded into the real program (tests/vfs/vfs.h).

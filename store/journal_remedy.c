@@ -28,9 +28,8 @@ static void say_full(struct journal *j) {
 
 /* From then on the WAL goes into the file before it grows. */
 static void keep_wal_small(struct journal_sql *sql, bool small) {
-    if (sql && !journal_sql_exec(sql, small ? "PRAGMA wal_autocheckpoint = 64"
-                                            : "PRAGMA wal_autocheckpoint = 4096"))
-        sql->trouble = TROUBLE_NONE; /* no more than a wish */
+    if (sql)
+        journal_sql_keep_small(sql, small);
 }
 
 static void full_begins(struct journal *j) {
@@ -226,6 +225,7 @@ static enum journal_remedy damaged(struct journal *j) {
 enum journal_remedy journal_remedy(struct journal *j) {
     struct journal_work *w = &j->w;
     journal_work_rollback(w);
+    (void)!journal_sql_is_sound(w->sql); /* before anything that would copy */
     switch (w->sql->trouble) {
     case TROUBLE_FULL:
         (void)room_give(j->directory);

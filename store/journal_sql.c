@@ -16,6 +16,7 @@
 #define BUSY_MS   2000
 #define PAGE_SIZE 4096
 #define GROWTH    (1 << 20) /* the file grows by so much */
+#define SMALL_WAL 64        /* pages, on a full disk */
 
 #define SLIM_COLUMNS                                                                               \
     "seq, ver, state, ordered, first, tries, bytes, coalesce(length(answer), 0), source, entity,"  \
@@ -146,6 +147,8 @@ enum journal_trouble journal_trouble_of(sqlite3 *db) {
     case SQLITE_IOERR:
         if (code == SQLITE_IOERR_NOMEM)
             return TROUBLE_CALL;
+        if (code == SQLITE_IOERR_FSYNC) /* whatever the reason: what was written may be gone */
+            return TROUBLE_DISK;
         /* Growing the shared index of the WAL says so, whatever the reason is. */
         if (code == SQLITE_IOERR_SHMSIZE || system == ENOSPC || system == EDQUOT || system == EFBIG)
             return TROUBLE_FULL;
@@ -167,6 +170,8 @@ enum journal_trouble journal_trouble_of(sqlite3 *db) {
 }
 
 bool journal_sql_failed(struct journal_sql *sql) {
+    if (sqlite3_extended_errcode(sql->db) == SQLITE_IOERR_FSYNC)
+        sql->unsynced = true;
     if (sql->trouble != TROUBLE_NONE)
         return false; /* the first one is the cause */
     sql->trouble = journal_trouble_of(sql->db);
@@ -201,6 +206,29 @@ static bool prepare(struct journal_sql *sql) {
     return true;
 }
 
+/* After each commit, as SQLite's own, which forgets what failed. Other failures leave what was
+ * copied uncounted: it is copied again. */
+static int committed(void *arg, sqlite3 *db, const char *name, int pages) {
+    struct journal_sql *sql = arg;
+    if (pages >= sql->wal_pages && !sql->unsynced)
+        sql->unsynced = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                                  NULL) == SQLITE_IOERR_FSYNC;
+    return SQLITE_OK;
+}
+
+static bool watch_wal(struct journal_sql *sql) {
+    int64_t pages = 0;
+    if (!journal_sql_number(sql, "PRAGMA wal_autocheckpoint", &pages))
+        return false;
+    sql->wal_pages = sql->usual_pages = (int)pages;
+    (void)sqlite3_wal_hook(sql->db, committed, sql);
+    return true;
+}
+
+void journal_sql_keep_small(struct journal_sql *sql, bool small) {
+    sql->wal_pages = small && SMALL_WAL < sql->usual_pages ? SMALL_WAL : sql->usual_pages;
+}
+
 struct journal_sql *journal_sql_open(const char *path, struct err *err,
                                      enum journal_trouble *ret_trouble) {
     struct journal_sql *sql = calloc(1, sizeof(*sql));
@@ -233,8 +261,8 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         (void)journal_sql_failed(sql);
         goto failed;
     }
-    if (journal_sql_exec(sql, settings) && (layout == LAYOUT || journal_sql_exec(sql, schema)) &&
-        prepare(sql))
+    if (journal_sql_exec(sql, settings) && watch_wal(sql) &&
+        (layout == LAYOUT || journal_sql_exec(sql, schema)) && prepare(sql))
         return sql;
 failed:
     err_set(err, "%s: %s", path, sql->problem);
@@ -249,6 +277,8 @@ void journal_sql_close(struct journal_sql *sql) {
         return;
     for (int i = 0; i < JS_STATEMENTS; i++)
         sqlite3_finalize(sql->statements[i]);
+    if (sql->unsynced || sql->trouble == TROUBLE_DISK) /* the WAL stays, see is_sound */
+        (void)sqlite3_db_config(sql->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close(sql->db);
     if (sql->fd >= 0)
         close(sql->fd); /* not before SQLite's: that would drop its locks */
@@ -273,9 +303,17 @@ bool journal_sql_step(struct journal_sql *sql, enum journal_statement which, boo
     return true;
 }
 
+bool journal_sql_is_sound(struct journal_sql *sql) {
+    if (!sql->unsynced)
+        return true;
+    sql->trouble = TROUBLE_DISK;
+    snprintf(sql->problem, sizeof(sql->problem), "what was written could not be synced");
+    return false;
+}
+
 bool journal_sql_begin(struct journal_sql *sql) {
     sql->trouble = TROUBLE_NONE;
-    return journal_sql_run(sql, JS_BEGIN);
+    return journal_sql_is_sound(sql) && journal_sql_run(sql, JS_BEGIN);
 }
 
 bool journal_sql_commit(struct journal_sql *sql) {
@@ -283,6 +321,7 @@ bool journal_sql_commit(struct journal_sql *sql) {
 }
 
 void journal_sql_rollback(struct journal_sql *sql) {
+    sql->reserved = 0; /* the file may be cut */
     if (!sqlite3_get_autocommit(sql->db)) {
         (void)!sqlite3_step(sql->statements[JS_ROLLBACK]);
         sqlite3_reset(sql->statements[JS_ROLLBACK]);

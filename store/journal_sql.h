@@ -68,6 +68,8 @@ struct journal_sql {
     sqlite3_stmt *statements[JS_STATEMENTS];
     int fd;                       /* of the same file, to reserve room in it; -1: none */
     int64_t reserved;             /* bytes of the file the disk has room for */
+    int wal_pages, usual_pages;   /* with so many in the WAL they are copied into the file */
+    bool unsynced;                /* journal_sql_is_sound */
     enum journal_trouble trouble; /* of the last failure, until journal_sql_begin */
     char problem[128];            /* … for people */
 };
@@ -96,7 +98,14 @@ MUST_CHECK bool journal_sql_exec(struct journal_sql *sql, const char *text);
 /* The one number a text gives. */
 MUST_CHECK bool journal_sql_number(struct journal_sql *sql, const char *text, int64_t *ret);
 
-MUST_CHECK bool journal_sql_begin(struct journal_sql *sql);
+/* False, noted as TROUBLE_DISK: a sync failed. SQLite counts what it copied from the WAL before as
+ * copied, where a reader was in the way of the rest, so nothing more may be copied, or it would
+ * drop the WAL; after a close and an open all of the WAL is copied anew. */
+MUST_CHECK bool journal_sql_is_sound(struct journal_sql *sql);
+/* Small: a few pages in the WAL are copied already. */
+void journal_sql_keep_small(struct journal_sql *sql, bool small);
+
+MUST_CHECK bool journal_sql_begin(struct journal_sql *sql); /* and is sound */
 MUST_CHECK bool journal_sql_commit(struct journal_sql *sql);
 void journal_sql_rollback(struct journal_sql *sql);
 

@@ -92,6 +92,10 @@ void journal_tidy(struct journal *j) {
     uint64_t now_us = clock_mono_us();
     if (!j->w.sql)
         return;
+    if (!journal_sql_is_sound(j->w.sql)) {
+        (void)journal_remedy(j);
+        return;
+    }
     journal_read_trouble(j);
     if (j->w.sql)
         bury_suspects(j);
