@@ -28,7 +28,7 @@ void jsonw_put_milli(struct jsonw *w, uint64_t thousandths);
 void jsonw_put_raw(struct jsonw *w, struct slice json);
 void jsonw_put_open(struct jsonw *w);
 
-/* Both at once; inline, so that nobody counts the letters of a key at run time. */
+/* Both at once; inline, so that where the compiler takes it up a key's length is a constant. */
 static inline void jsonw_key(struct jsonw *w, const char *key) {
     jsonw_put_key(w, slice_of(key));
 }

@@ -2,6 +2,7 @@
 #ifndef POINTSMAN_TESTS_STORE_CALLS_H
 #define POINTSMAN_TESTS_STORE_CALLS_H
 
+#include "store_finish_of.h"
 #include "store_kit.h"
 
 #define LEASE_MS 60000
@@ -34,17 +35,12 @@ static inline struct store_claim granted(struct kit *kit, const char *id, const 
 static inline enum store_result finish_leg(struct kit *kit, const struct store_claim *c,
                                            enum side side, enum role role, enum outcome outcome,
                                            uint16_t status, uint64_t sticky_ms) {
-    struct store_finish f = {.source = c->source,
-                             .id = c->id,
-                             .entity = c->entity,
-                             .side = side,
-                             .role = role,
-                             .token = c->token,
-                             .fence = c->ret_fence,
-                             .attempt = c->ret_attempt,
-                             .outcome = outcome,
-                             .status = status,
-                             .sticky_ms = sticky_ms};
+    struct store_finish f = finish_of(c);
+    f.side = side;
+    f.role = role;
+    f.outcome = outcome;
+    f.status = status;
+    f.sticky_ms = sticky_ms;
     KIT_CALL(kit, store_finish, &f);
     return f.call.result;
 }

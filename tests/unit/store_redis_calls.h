@@ -2,6 +2,7 @@
 #ifndef POINTSMAN_TESTS_STORE_REDIS_CALLS_H
 #define POINTSMAN_TESTS_STORE_REDIS_CALLS_H
 
+#include "store_finish_of.h"
 #include "store_kit.h"
 
 #define LEASE_MS 60000
@@ -31,15 +32,8 @@ static inline struct store_claim claim(struct kit *k, const char *id, uint32_t t
 
 static inline enum store_result finish(struct kit *k, const struct store_claim *c,
                                        enum outcome outcome) {
-    struct store_finish f = {.source = c->source,
-                             .id = c->id,
-                             .entity = c->entity,
-                             .side = c->ret_side,
-                             .token = c->token,
-                             .fence = c->ret_fence,
-                             .attempt = c->ret_attempt,
-                             .outcome = outcome,
-                             .status = 200};
+    struct store_finish f = finish_of(c);
+    f.outcome = outcome;
     KIT_CALL(k, store_finish, &f);
     return f.call.result;
 }

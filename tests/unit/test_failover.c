@@ -1,5 +1,6 @@
 /* when_down: local. An instance goes on alone, and what it did is in Redis before Redis grants
  * anything again. */
+#include "store_finish_of.h"
 #include "store_kit.h"
 
 #define LEASE_MS 60000
@@ -21,16 +22,9 @@ static struct store_claim claim(const char *id, enum store_result result) {
 }
 
 static void finish(const struct store_claim *c, enum outcome outcome, uint64_t sticky_ms) {
-    struct store_finish f = {.source = c->source,
-                             .id = c->id,
-                             .entity = c->entity,
-                             .side = c->ret_side,
-                             .token = c->token,
-                             .fence = c->ret_fence,
-                             .attempt = c->ret_attempt,
-                             .outcome = outcome,
-                             .status = 200,
-                             .sticky_ms = sticky_ms};
+    struct store_finish f = finish_of(c);
+    f.outcome = outcome;
+    f.sticky_ms = sticky_ms;
     KIT_CALL(&kit, store_finish, &f);
     assert_int_equal(f.call.result, STORE_OK);
 }

@@ -7,6 +7,7 @@
 
 #include "../../store/room.h"
 #include "journal_kit.h"
+#include "store_finish_of.h"
 
 static struct blob *body_of(size_t len) {
     struct blob *body = blob_new(len);
@@ -315,15 +316,8 @@ static void claims_still_fit_on_a_full_disk(void **state) {
 }
 
 static void record(struct jkit *kit, struct embedded_kit *e, const struct store_claim *c) {
-    struct store_finish f = {.call = {.done = answered, .arg = kit, .timeout_ms = 10000},
-                             .source = c->source,
-                             .id = c->id,
-                             .entity = c->entity,
-                             .side = c->ret_side,
-                             .token = c->token,
-                             .fence = c->ret_fence,
-                             .attempt = c->ret_attempt,
-                             .status = 200};
+    struct store_finish f = finish_of(c);
+    f.call = (struct store_call){.done = answered, .arg = kit, .timeout_ms = 10000};
     store_finish(e->client, &f);
     loop_run(kit->loop);
     assert_int_equal(f.call.result, STORE_OK);

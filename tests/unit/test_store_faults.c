@@ -49,15 +49,8 @@ static void claim_done(struct store_call *call) {
         fail_msg("claim of %s: %s, attempt %u", e->id, store_result_names[call->result],
                  e->claim.ret_attempt);
     e->granted++;
-    e->finish = (struct store_finish){.call = {.done = finish_done, .arg = e, .timeout_ms = 20000},
-                                      .source = e->claim.source,
-                                      .id = e->claim.id,
-                                      .entity = e->claim.entity,
-                                      .side = e->claim.ret_side,
-                                      .token = e->claim.token,
-                                      .fence = e->claim.ret_fence,
-                                      .attempt = e->claim.ret_attempt,
-                                      .status = 200};
+    e->finish = finish_of(&e->claim);
+    e->finish.call = (struct store_call){.done = finish_done, .arg = e, .timeout_ms = 20000};
     store_finish(kit.client, &e->finish);
 }
 

@@ -194,15 +194,8 @@ static long long ms_kept(const char *key) {
 }
 
 static void finish_sticky(const struct store_claim *c, uint64_t sticky_ms) {
-    struct store_finish f = {.source = c->source,
-                             .id = c->id,
-                             .entity = c->entity,
-                             .side = c->ret_side,
-                             .token = c->token,
-                             .fence = c->ret_fence,
-                             .attempt = c->ret_attempt,
-                             .outcome = OUTCOME_DONE,
-                             .sticky_ms = sticky_ms};
+    struct store_finish f = finish_of(c);
+    f.sticky_ms = sticky_ms;
     KIT_CALL(&kit, store_finish, &f);
     assert_int_equal(f.call.result, STORE_OK);
 }
