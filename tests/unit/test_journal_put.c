@@ -222,6 +222,30 @@ static void a_settled_row_is_done_unless_somebody_holds_it(void **state) {
     }
 }
 
+static void stop_other(struct journal_call *call) {
+    loop_stop(call->arg);
+}
+
+/* What another thread asks for meanwhile is done before it. */
+static void a_call_is_handed_on_when_its_turn_ends(void **state) {
+    struct jkit *kit = *state;
+    struct loop *other = loop_new();
+    struct journal_client *client = journal_client_new(kit->journal, other);
+    assert_non_null(client);
+    struct journal_put mine = jkit_event("mine"), theirs = jkit_event("theirs");
+    JKIT_SUBMIT(kit, journal_put, &mine);
+    theirs.call.done = stop_other;
+    theirs.call.arg = other;
+    journal_put(client, &theirs);
+    loop_run(other);
+    assert_int_equal(jkit_state(kit).committed, 1);
+    jkit_wait(kit);
+    assert_int_equal(jkit_state(kit).committed, 2);
+    assert_int_equal(mine.call.result, JOURNAL_OK);
+    journal_client_free(client);
+    loop_free(other);
+}
+
 static void calls_of_one_turn_share_a_commit(void **state) {
     struct jkit *kit = *state;
     enum { COUNT = 200 };
@@ -291,6 +315,7 @@ int main(void) {
         JKIT_TEST(a_row_that_is_gone_leaves_nothing),
         JKIT_TEST(done_rows_are_not_kept_where_nothing_is_to_be),
         JKIT_TEST(a_settled_row_is_done_unless_somebody_holds_it),
+        JKIT_TEST(a_call_is_handed_on_when_its_turn_ends),
         JKIT_TEST(calls_of_one_turn_share_a_commit),
         JKIT_TEST(an_event_no_row_can_hold_fails_alone),
         JKIT_TEST(a_file_of_a_newer_release_is_refused),
