@@ -44,7 +44,8 @@ scenario('what is more than can be done is refused, what is accepted is done, an
   const refused = [];
   const done = [];
   let round = 0;
-  for (const begin = performance.now(); refused.length === 0; round++) {
+  const lateRefused = () => refused.filter(({ id }) => id !== star.id).map(({ id }) => id);
+  for (const begin = performance.now(); lateRefused().length === 0; round++) {
     assert.ok(performance.now() - begin < DEADLINE * 4, `nobody was refused in ${round} rounds`);
     const ids = late.map((_, i) => `late-${round}-${i}`);
     const texts = await Promise.all(ids.map((id, i) => bytesOf(pm, round * 100 + i, { id })));
@@ -57,7 +58,11 @@ scenario('what is more than can be done is refused, what is accepted is done, an
     for (const [i, raw] of late.entries()) raw.write(texts[i]);
     const answers = await Promise.all(late.map((raw) => raw.response(DEADLINE * 2)));
     answers.forEach((answer, i) => (answer.status === 503 ? refused : done).push({ id: ids[i], answer }));
-    for (const answer of await Promise.all(crowded)) assert.equal(answer.json.status, 'ignored');
+    for (const answer of await Promise.all(crowded)) {
+      // A slow machine reads the crowd over so many turns that its own tail is refused.
+      if (answer.status === 503) refused.push({ id: star.id, answer });
+      else assert.equal(answer.json.status, 'ignored');
+    }
   }
 
   for (const { id, answer } of refused) {
@@ -75,14 +80,18 @@ scenario('what is more than can be done is refused, what is accepted is done, an
   assert.equal((await pm.status()).load.refused, refused.length);
   assert.equal(await pm.metric('pointsman_shed_total'), refused.length);
   assert.equal(await pm.metric('pointsman_answers_total', { answer: 'overload' }), refused.length);
-  const isRefused = (line) => refused.some(({ id }) => id === line.event);
-  assert.equal(pm.logged('decision').some(isRefused), false);
+  assert.equal(pm.logged('decision').some((line) => lateRefused().includes(line.event)), false);
 
-  for (const { id } of refused) {
+  for (const id of lateRefused()) {
     assert.equal((await pm.send(await delivery('issues', issue(1), { id }))).status, 200, 'what was refused comes again');
   }
   await until('it is over', async () => (await pm.status()).load.workers_refusing === 0);
   assert.equal(await pm.metric('pointsman_requests_waiting'), 0);
-  const told = await until('the log says when it began and ended', () => pm.logged('overload').length === 2 && pm.logged('overload'));
-  assert.deepEqual(told.map((line) => line.refused), [1, refused.length]);
+  const told = await until('the log says when it began and ended', () => {
+    const lines = pm.logged('overload');
+    return lines.length > 1 && lines.length % 2 === 0 && lines.map((line) => line.refused);
+  });
+  const ends = told.filter((_, i) => i % 2);
+  assert.deepEqual(told, ends.flatMap((n) => [1, n]));
+  assert.equal(ends.reduce((a, b) => a + b), refused.length);
 });
