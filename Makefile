@@ -38,7 +38,7 @@ ifneq ($(wildcard /usr/include/intel-ipsec-mb.h),)
 CPPFLAGS += -DHAVE_IPSEC_MB
 MB := -lIPSec_MB
 endif
-LDLIBS := $(MB) -levent_core -lcrypto -lhiredis -lxxhash -lsimdjson -lsqlite3 -lyaml -ljansson -lstdc++ -lm
+LDLIBS := $(MB) -levent_core -lcrypto -lhiredis -lxxhash -lsimdjson -lsqlite3 -llz4 -lyaml -ljansson -lstdc++ -lm
 
 LAYERS := admin proxy router store conf base
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c)) $(patsubst %.cpp,$(B)/%.o,$(wildcard $(1)/*.cpp))

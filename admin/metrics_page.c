@@ -102,8 +102,8 @@ static bool put_journal(struct buf *out, struct proxy *proxy) {
            put_value(out, "pointsman_queue_oldest_seconds", "gauge",
                      "Age of the oldest event that is queued or being sent.",
                      waits ? (double)(now_us - s.oldest_wall_us) / 1e6 : 0) &&
-           put_value(out, "pointsman_journal_bytes", "gauge", "Payload bytes in the journal.",
-                     (double)s.bytes) &&
+           put_value(out, "pointsman_journal_bytes", "gauge",
+                     "Payload bytes in the journal, as they came.", (double)s.bytes) &&
            put_value(out, "pointsman_journal_max_bytes", "gauge", "What it may hold of them.",
                      (double)s.max_bytes) &&
            put_value(out, "pointsman_journal_accepting", "gauge",

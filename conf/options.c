@@ -435,7 +435,8 @@ const struct option options[] = {
      .min = MIB,
      .max = 16 * 1024 * GIB,
      .def = "10GiB",
-     .help = "Events on disk at most; when it is full, new ones are answered 503."},
+     .help = "Events on disk at most, by the size they came in (they take less); when it is full, "
+             "new ones are answered 503."},
     {.path = "journal.keep",
      .type = OPTION_DURATION,
      FIELD(conf, journal_keep_ms),

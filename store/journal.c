@@ -103,6 +103,7 @@ void journal_close(struct journal *j) {
     journal_reads_free(&j->reading);
     hand_free(&j->w.hand);
     hand_free(&j->w.unsure);
+    pack_free(&j->w.pack);
     pthread_cond_destroy(&j->executed);
     pthread_cond_destroy(&j->asked);
     pthread_cond_destroy(&j->work);

@@ -63,14 +63,22 @@ static bool write_event(struct journal_work *w, const struct journal_put *c, boo
 
 static bool write_payload(struct journal_work *w, const struct journal_event *e, uint64_t seq) {
     sqlite3_stmt *s = w->sql->statements[JS_PAYLOAD_PUT];
-    struct slice body = body_of(e);
+    struct slice body = body_of(e), packed;
     journal_bind(s, 1, seq);
     journal_bind_blob(s, 2, e->head);
     journal_bind_text(s, 3, e->target);
-    journal_bind_blob(s, 4, body);
-    w->grows = true;
     journal_bind(s, 5, journal_payload_sum(e->head, e->target, body));
-    return journal_sql_run(w->sql, JS_PAYLOAD_PUT);
+    if (pack_body(&w->pack, body, &packed)) {
+        journal_bind_blob(s, 4, packed);
+        journal_bind(s, 6, body.len);
+    } else {
+        journal_bind_blob(s, 4, body);
+        sqlite3_bind_null(s, 6);
+    }
+    w->grows = true;
+    bool ok = journal_sql_run(w->sql, JS_PAYLOAD_PUT);
+    pack_trim(&w->pack);
+    return ok;
 }
 
 /* A redelivery of what is parked: the newest payload is the one to look at, and to send. */

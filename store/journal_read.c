@@ -13,7 +13,7 @@
     " AND (?6 IS NULL OR side = ?6) AND (?7 IS NULL OR reason = ?7)"                               \
     " AND changed >= ?8 AND changed < ?9"
 #define WHOLE                                                                                      \
-    "SELECT " ROW_COLUMNS ", answer, head, target, body, sum"                                      \
+    "SELECT " ROW_COLUMNS ", answer, " PAYLOAD_COLUMNS                                             \
     " FROM event LEFT JOIN payload USING (seq) WHERE id = ?1"
 
 const char *const journal_read_texts[READ_STATEMENTS] = {

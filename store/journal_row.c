@@ -7,6 +7,7 @@
 #include <pointsman/digest.h>
 
 #include "journal_sql.h"
+#include "pack.h"
 
 enum column {
     COLUMN_SEQ = 0,
@@ -36,11 +37,11 @@ enum column {
     COLUMN_STATUS,
     COLUMN_STICKY,
     COLUMN_ANSWER,
-    COLUMN_HEAD,
-    COLUMN_TARGET,
-    COLUMN_BODY,
-    COLUMN_SUM
+    COLUMN_PAYLOAD
 };
+
+/* Of PAYLOAD_COLUMNS. */
+enum { PAYLOAD_HEAD = 0, PAYLOAD_TARGET, PAYLOAD_BODY, PAYLOAD_SUM, PAYLOAD_SIZE };
 
 #define TEXTS 11
 
@@ -82,15 +83,34 @@ static void read_numbers(sqlite3_stmt *s, struct journal_row *row) {
         memcpy(mark->token.text, token.ptr, TOKEN_LEN);
 }
 
-static struct blob *read_body(sqlite3_stmt *s) {
-    struct slice bytes = journal_column_slice(s, COLUMN_BODY);
-    struct blob *body = blob_new(bytes.len);
+/* *ret_whole: it could be unpacked; else it is empty. */
+static struct blob *read_body(sqlite3_stmt *s, int at, bool *ret_whole) {
+    struct slice bytes = journal_column_slice(s, at + PAYLOAD_BODY);
+    bool packed = sqlite3_column_type(s, at + PAYLOAD_SIZE) != SQLITE_NULL;
+    uint64_t size = packed ? journal_column(s, at + PAYLOAD_SIZE) : bytes.len;
+    *ret_whole = !packed || pack_holds(bytes.len, size);
+    struct blob *body = blob_new(*ret_whole ? size : 0);
     if (!body)
         return NULL;
-    if (bytes.len)
-        memcpy(body->data, bytes.ptr, bytes.len);
-    memset(body->data + bytes.len, 0, BLOB_PADDING);
-    body->len = bytes.len;
+    if (packed)
+        *ret_whole = *ret_whole && pack_open(bytes, size, body->data);
+    else if (size)
+        memcpy(body->data, bytes.ptr, size);
+    body->len = *ret_whole ? size : 0;
+    memset(body->data + body->len, 0, BLOB_PADDING);
+    return body;
+}
+
+struct blob *journal_payload_read(sqlite3_stmt *s, int at, bool *ret_sound) {
+    bool whole = false;
+    struct blob *body = read_body(s, at, &whole);
+    if (!body)
+        return NULL;
+    struct slice head = journal_column_slice(s, at + PAYLOAD_HEAD);
+    struct slice target = journal_column_slice(s, at + PAYLOAD_TARGET);
+    *ret_sound =
+        whole && sqlite3_column_type(s, at + PAYLOAD_SUM) == SQLITE_INTEGER &&
+        journal_column(s, at + PAYLOAD_SUM) == journal_payload_sum(head, target, blob_slice(body));
     return body;
 }
 
@@ -102,8 +122,8 @@ struct journal_row *journal_row_read(sqlite3_stmt *s, int what, bool *ret_sound)
     if (what & ROW_ANSWER)
         from[TEXTS - 3] = journal_column_slice(s, COLUMN_ANSWER);
     if (what & ROW_PAYLOAD) {
-        from[TEXTS - 2] = journal_column_slice(s, COLUMN_HEAD);
-        from[TEXTS - 1] = journal_column_slice(s, COLUMN_TARGET);
+        from[TEXTS - 2] = journal_column_slice(s, COLUMN_PAYLOAD + PAYLOAD_HEAD);
+        from[TEXTS - 1] = journal_column_slice(s, COLUMN_PAYLOAD + PAYLOAD_TARGET);
     }
     for (int i = 0; i < TEXTS; i++)
         room += from[i].len + 1;
@@ -126,14 +146,11 @@ struct journal_row *journal_row_read(sqlite3_stmt *s, int what, bool *ret_sound)
     *ret_sound = true;
     if (!(what & ROW_PAYLOAD))
         return row;
-    event->body = read_body(s);
+    event->body = journal_payload_read(s, COLUMN_PAYLOAD, ret_sound);
     if (!event->body) {
         free(row);
         return NULL;
     }
-    *ret_sound = sqlite3_column_type(s, COLUMN_SUM) == SQLITE_INTEGER &&
-                 journal_column(s, COLUMN_SUM) ==
-                     journal_payload_sum(event->head, event->target, blob_slice(event->body));
     return row;
 }
 

@@ -23,15 +23,19 @@
 #define COMMIT_EVERY 500
 #define ASIDE_MAX    100000
 
+#define PAYLOAD_COUNT 5
+
 enum { FROM_EVENT = 0, FROM_PAYLOAD, TO_EVENT, TO_PAYLOAD, STATEMENTS };
 static const char *const texts[STATEMENTS] = {
     "SELECT " COLUMNS " FROM event NOT INDEXED WHERE seq >= ?1 ORDER BY seq LIMIT 1",
-    "SELECT head, target, body, sum FROM payload WHERE seq = ?1",
+    "SELECT " PAYLOAD_COLUMNS " FROM payload WHERE seq = ?1",
     "INSERT OR IGNORE INTO event (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
     " ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28,"
     " ?29)",
-    "INSERT OR IGNORE INTO payload VALUES (?1, ?2, ?3, ?4, ?5)",
+    "INSERT OR IGNORE INTO payload VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };
+static const char *const from_layout_1 =
+    "SELECT head, target, body, sum, NULL FROM payload WHERE seq = ?1";
 
 struct salvage {
     sqlite3 *from;
@@ -64,12 +68,11 @@ static bool copy_payload(struct salvage *v, uint64_t seq, bool *ret_sound) {
     journal_bind(from, 1, seq);
     if (sqlite3_step(from) == SQLITE_ROW) {
         journal_bind(to, 1, seq);
-        for (int i = 0; i < 4; i++)
+        for (int i = 0; i < PAYLOAD_COUNT; i++)
             sqlite3_bind_value(to, 2 + i, sqlite3_column_value(from, i));
-        *ret_sound = journal_column(from, 3) == journal_payload_sum(journal_column_slice(from, 0),
-                                                                    journal_column_slice(from, 1),
-                                                                    journal_column_slice(from, 2));
-        ok = sqlite3_step(to) == SQLITE_DONE || journal_sql_failed(v->to);
+        struct blob *body = journal_payload_read(from, 0, ret_sound);
+        ok = (body && sqlite3_step(to) == SQLITE_DONE) || journal_sql_failed(v->to);
+        blob_unref(body);
         sqlite3_reset(to);
     }
     sqlite3_reset(from);
@@ -159,12 +162,18 @@ static int64_t number_of(sqlite3 *db, const char *text) {
     return number;
 }
 
+static int prepare_one(struct salvage *v, int which, const char *text) {
+    bool from = which == FROM_EVENT || which == FROM_PAYLOAD;
+    return sqlite3_prepare_v2(from ? v->from : v->to->db, text, -1, &v->statements[which], NULL);
+}
+
 static bool prepare(struct salvage *v, bool *ret_readable) {
     *ret_readable = true;
     for (int i = 0; i < STATEMENTS; i++) {
         bool from = i == FROM_EVENT || i == FROM_PAYLOAD;
-        int rc =
-            sqlite3_prepare_v2(from ? v->from : v->to->db, texts[i], -1, &v->statements[i], NULL);
+        int rc = prepare_one(v, i, texts[i]);
+        if (rc != SQLITE_OK && i == FROM_PAYLOAD)
+            rc = prepare_one(v, i, from_layout_1);
         if (rc != SQLITE_OK && !from)
             return journal_sql_failed(v->to);
         *ret_readable = *ret_readable && rc == SQLITE_OK;

@@ -12,7 +12,7 @@
 
 #include "sqlite_open.h"
 
-#define LAYOUT    1 /* user_version of the file */
+#define LAYOUT    2 /* user_version of the file */
 #define BUSY_MS   2000
 #define PAGE_SIZE 4096
 #define GROWTH    (1 << 20) /* the file grows by so much */
@@ -62,17 +62,17 @@ static const char *const texts[JS_STATEMENTS] = {
                 " SELECT 1, 0, ?2, source, ?3, type, action, entity, repository, owner, digest,"
                 " number, closes, ?4, ordered, NOT ordered, 0, 0, 0, 0, '', ?5, ?5, ?5, 0, 0,"
                 " bytes - coalesce(length(answer), 0) FROM event WHERE seq = ?1",
-    [JS_PAYLOAD_PUT] = "INSERT OR REPLACE INTO payload VALUES (?1, ?2, ?3, ?4, ?5)",
+    [JS_PAYLOAD_PUT] = "INSERT OR REPLACE INTO payload VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [JS_PAYLOAD_DROP] = "DELETE FROM payload WHERE seq = ?1",
     [JS_PAYLOAD_COPY] =
-        "INSERT INTO payload SELECT ?2, head, target, body, sum FROM payload WHERE seq = ?1",
+        "INSERT INTO payload SELECT ?2, " PAYLOAD_COLUMNS " FROM payload WHERE seq = ?1",
     [JS_LINE_FIRST] = "SELECT seq, state " LINE " AND first = 1 ORDER BY seq LIMIT 1",
     [JS_LINE_NEXT] = "SELECT seq " LINE " AND first = 0 ORDER BY seq LIMIT 1",
     [JS_LINE_SET] = "UPDATE event SET first = ?2 WHERE seq = ?1",
     [JS_DONE_OLDEST] =
         "SELECT seq, bytes FROM event INDEXED BY event_done WHERE state = 4 AND changed < ?1"
         " AND seq <> ?2 ORDER BY changed LIMIT 1",
-    [JS_ROW] = "SELECT " ROW_COLUMNS ", answer, head, target, body, sum"
+    [JS_ROW] = "SELECT " ROW_COLUMNS ", answer, " PAYLOAD_COLUMNS
                " FROM event LEFT JOIN payload USING (seq) WHERE seq = ?1",
     [JS_DUE] = DUE,
     [JS_DUE_1] = DUE,
@@ -125,10 +125,16 @@ static const char *const schema =
     " WHERE ordered = 1 AND state IN (0, 1);"
     "CREATE INDEX IF NOT EXISTS event_done ON event (changed) WHERE state = 4;"
     "CREATE TABLE IF NOT EXISTS payload"
-    " (seq INTEGER PRIMARY KEY, head BLOB, target TEXT, body BLOB, sum INTEGER NOT NULL);"
+    " (seq INTEGER PRIMARY KEY, head BLOB, target TEXT, body BLOB, sum INTEGER NOT NULL,"
+    " size INTEGER);"
     "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;"
+    "PRAGMA user_version = 2;"
     "COMMIT;";
+
+static const char *const from_layout_1 = "BEGIN;"
+                                         "ALTER TABLE payload ADD COLUMN size INTEGER;"
+                                         "PRAGMA user_version = 2;"
+                                         "COMMIT;";
 
 const char *journal_sql_text(enum journal_statement which) {
     return texts[which];
@@ -206,13 +212,20 @@ static bool prepare(struct journal_sql *sql) {
     return true;
 }
 
+/* -1: not known. */
+static int64_t file_size(int fd) {
+    struct stat file;
+    return fstat(fd, &file) == 0 ? file.st_size : -1;
+}
+
 /* After each commit, as SQLite's own, which forgets what failed. Other failures leave what was
  * copied uncounted: it is copied again. */
 static int committed(void *arg, sqlite3 *db, const char *name, int pages) {
     struct journal_sql *sql = arg;
-    if (pages >= sql->wal_pages && !sql->unsynced)
-        sql->unsynced = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
-                                                  NULL) == SQLITE_IOERR_FSYNC;
+    if (pages < sql->wal_pages || sql->unsynced)
+        return SQLITE_OK;
+    int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    sql->unsynced = rc == SQLITE_IOERR_FSYNC;
     return SQLITE_OK;
 }
 
@@ -227,6 +240,10 @@ static bool watch_wal(struct journal_sql *sql) {
 
 void journal_sql_keep_small(struct journal_sql *sql, bool small) {
     sql->wal_pages = small && SMALL_WAL < sql->usual_pages ? SMALL_WAL : sql->usual_pages;
+}
+
+static bool bring_up(struct journal_sql *sql, int64_t layout) {
+    return layout == LAYOUT || journal_sql_exec(sql, layout == 1 ? from_layout_1 : schema);
 }
 
 struct journal_sql *journal_sql_open(const char *path, struct err *err,
@@ -261,8 +278,7 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         (void)journal_sql_failed(sql);
         goto failed;
     }
-    if (journal_sql_exec(sql, settings) && watch_wal(sql) &&
-        (layout == LAYOUT || journal_sql_exec(sql, schema)) && prepare(sql))
+    if (journal_sql_exec(sql, settings) && watch_wal(sql) && bring_up(sql, layout) && prepare(sql))
         return sql;
 failed:
     err_set(err, "%s: %s", path, sql->problem);
@@ -330,11 +346,10 @@ void journal_sql_rollback(struct journal_sql *sql) {
 
 /* SQLite by itself grows a file by one write a page, which then are pages to be written. */
 static bool allocate(int fd, int64_t size) {
-    struct stat file;
-    int64_t whole = (size + GROWTH - 1) / GROWTH * GROWTH;
-    if (fstat(fd, &file) != 0 || file.st_size >= whole)
+    int64_t has = file_size(fd), whole = (size + GROWTH - 1) / GROWTH * GROWTH;
+    if (has < 0 || has >= whole)
         return true;
-    int error = posix_fallocate(fd, file.st_size, whole - file.st_size);
+    int error = posix_fallocate(fd, has, whole - has);
     return error != ENOSPC && error != EDQUOT && error != EFBIG;
 }
 

@@ -17,6 +17,8 @@
     "seq, ver, state, reason, source, id, type, action, entity, repository, owner, digest,"        \
     " number, closes, side, ordered, retry, tries, attempt, fence, token, due, at, changed,"       \
     " status, sticky_ms"
+/* size: of the body before it was packed; NULL: it is as it came. */
+#define PAYLOAD_COLUMNS "head, target, body, sum, size"
 
 enum journal_statement {
     JS_BEGIN = 0,

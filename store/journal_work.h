@@ -11,6 +11,7 @@
 
 #include "hand.h"
 #include "journal_sql.h"
+#include "pack.h"
 
 enum journal_kind {
     JOURNAL_PUT = 0,
@@ -34,6 +35,7 @@ struct journal_work {
     struct journal_sql *sql; /* NULL: the file is not open */
     struct hand hand;
     struct hand unsure; /* rows whose move failed: whether it is on disk is not known */
+    struct pack pack;
     struct journal_tally tally;
     struct journal_tally kept; /* … as of the last commit */
     uint64_t now_us;           /* wall; of the batch */

@@ -218,6 +218,10 @@ static inline void plan_event(unsigned id, unsigned n, struct plan_text *t,
 /* The same bytes for the same n. */
 static inline void plan_fill(unsigned n, char *to, size_t len) {
     uint32_t x = n * 2654435761u + 1;
+    if (n % 2) { /* it can be packed */
+        memset(to, (int)(n & 0xff), len);
+        return;
+    }
     for (size_t i = 0; i < len; i++) {
         x = x * 1664525u + 1013904223u;
         to[i] = (char)(x >> 24);

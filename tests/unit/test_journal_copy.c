@@ -38,7 +38,7 @@ static struct journal_sql *open_file(void) {
 
 static bool commit(struct journal_sql *sql, int n) {
     char text[200];
-    snprintf(text, sizeof(text), "INSERT INTO payload VALUES (%d, NULL, '', " BODY ", 0)", n);
+    snprintf(text, sizeof(text), "INSERT INTO payload VALUES (%d, NULL, '', " BODY ", 0, NULL)", n);
     return journal_sql_begin(sql) && journal_sql_exec(sql, text) && journal_sql_commit(sql);
 }
 

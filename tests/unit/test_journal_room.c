@@ -9,19 +9,11 @@
 #include "journal_kit.h"
 #include "store_finish_of.h"
 
-static struct blob *body_of(size_t len) {
-    struct blob *body = blob_new(len);
-    assert_non_null(body);
-    memset(body->data, 'x', len);
-    body->len = len;
-    return body;
-}
-
 static struct journal_put put_bytes(struct jkit *kit, const char *id, size_t len,
                                     enum row_state state) {
     struct journal_put c = jkit_event(id);
     c.event.head = c.event.target = slice("", 0);
-    c.event.body = body_of(len);
+    c.event.body = jkit_noise(len);
     c.mark.state = state;
     JKIT_CALL(kit, journal_put, &c);
     blob_unref(c.event.body);
