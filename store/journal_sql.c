@@ -218,6 +218,15 @@ static int64_t file_size(int fd) {
     return fstat(fd, &file) == 0 ? file.st_size : -1;
 }
 
+/* What the file grows by is payloads above all, and they are read again only where events wait: the
+ * kernel's memory is for others. Its last piece may still be filling. */
+static void leave_memory(struct journal_sql *sql) {
+    int64_t size = file_size(sql->fd);
+    if (size > sql->left)
+        (void)posix_fadvise(sql->fd, sql->left, 0, POSIX_FADV_DONTNEED);
+    sql->left = size > GROWTH ? size - GROWTH : 0;
+}
+
 /* After each commit, as SQLite's own, which forgets what failed. Other failures leave what was
  * copied uncounted: it is copied again. */
 static int committed(void *arg, sqlite3 *db, const char *name, int pages) {
@@ -226,6 +235,8 @@ static int committed(void *arg, sqlite3 *db, const char *name, int pages) {
         return SQLITE_OK;
     int rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     sql->unsynced = rc == SQLITE_IOERR_FSYNC;
+    if (rc == SQLITE_OK)
+        leave_memory(sql);
     return SQLITE_OK;
 }
 
@@ -273,6 +284,7 @@ struct journal_sql *journal_sql_open(const char *path, struct err *err,
         goto close;
     }
     sql->fd = open(path, O_RDWR | O_CLOEXEC);
+    sql->left = file_size(sql->fd);
     int growth = GROWTH;
     if (sqlite3_file_control(sql->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &growth) != SQLITE_OK) {
         (void)journal_sql_failed(sql);

@@ -70,6 +70,7 @@ struct journal_sql {
     sqlite3_stmt *statements[JS_STATEMENTS];
     int fd;                       /* of the same file, to reserve room in it; -1: none */
     int64_t reserved;             /* bytes of the file the disk has room for */
+    int64_t left;                 /* bytes of the file before those that came since a checkpoint */
     int wal_pages, usual_pages;   /* with so many in the WAL they are copied into the file */
     bool unsynced;                /* journal_sql_is_sound */
     enum journal_trouble trouble; /* of the last failure, until journal_sql_begin */

@@ -1,4 +1,11 @@
-/* Bodies are small on disk and whole everywhere else; files of before go along. */
+/* Bodies are small on disk and whole everywhere else; files of before go along; what was written is
+ * left to the disk. */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <linux/magic.h>
+
 #include "../../store/journal_salvage.h"
 #include "journal_kit.h"
 
@@ -183,6 +190,45 @@ static void a_body_that_can_not_be_opened_is_dead(void **state) {
     blob_unref(body);
 }
 
+/* Bytes of the file that are in the kernel's memory. */
+static size_t remembered(const struct jkit *kit) {
+    char path[160];
+    struct stat file;
+    jkit_path(kit, "journal.db", path);
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(fstat(fd, &file), 0);
+    size_t pages = (size_t)file.st_size / 4096, count = 0;
+    unsigned char *in = malloc(pages);
+    void *map = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(map, MAP_FAILED);
+    assert_int_equal(mincore(map, (size_t)file.st_size, in), 0);
+    for (size_t i = 0; i < pages; i++)
+        count += in[i] & 1;
+    munmap(map, (size_t)file.st_size);
+    free(in);
+    close(fd);
+    return count * 4096;
+}
+
+static void what_was_written_is_left_to_the_disk(void **state) {
+    struct jkit *kit = *state;
+    struct statfs fs;
+    struct blob *body = jkit_noise(1 << 20);
+    char id[16];
+    assert_int_equal(statfs(kit->directory, &fs), 0);
+    if (fs.f_type == TMPFS_MAGIC)
+        skip();
+    for (int i = 0; i < 80; i++) {
+        snprintf(id, sizeof(id), "e%d", i);
+        put(kit, id, body, ROW_QUEUED);
+    }
+    assert_in_range(remembered(kit), 0, 24 << 20); /* of 64 to 80 MiB */
+    struct journal_row *rows = jkit_take(kit, 1);
+    assert_body(rows, body);
+    jkit_rows_free(rows);
+    blob_unref(body);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         JKIT_TEST(a_body_is_small_on_disk_and_comes_back_whole),
@@ -191,6 +237,7 @@ int main(void) {
         JKIT_TEST(bodies_outlive_the_damage_of_their_file),
         JKIT_TEST(so_do_those_of_layout_1),
         JKIT_TEST(a_body_that_can_not_be_opened_is_dead),
+        JKIT_TEST(what_was_written_is_left_to_the_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
