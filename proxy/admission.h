@@ -11,6 +11,9 @@
  * fifth of it. What comes beyond waits too, as far as limits.connections lets it: no load may make
  * the worker do nothing but refuse. */
 #define ADMISSION_REFUSES (ADMISSION_TAKES * 2)
+/* Claims the store has not answered yet: enough for it to be always busy. More would only wait
+ * there, out of sight of what is judged here, with their bodies in memory. */
+#define ADMISSION_ASKS 256
 
 /* All 0: nothing has waited yet. */
 struct admission {

@@ -85,9 +85,10 @@ uint64_t delivery_near_us(const struct delivery *d) {
     return fifth < NEAR_US ? fifth : NEAR_US;
 }
 
-void delivery_set_deadline(struct delivery *d) {
-    uint64_t us = (uint64_t)d->source->deadline_ms * 1000;
-    timer_set(d->worker->loop, &d->deadline, us - delivery_near_us(d));
+void delivery_set_deadline(struct delivery *d, uint64_t since_us) {
+    uint64_t us = (uint64_t)d->source->deadline_ms * 1000 - delivery_near_us(d);
+    uint64_t waited_us = loop_now_us(d->worker->loop) - since_us;
+    timer_set(d->worker->loop, &d->deadline, us > waited_us ? us - waited_us : 0);
 }
 
 /* c NULL: from the journal. */
@@ -163,7 +164,7 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head) {
         answer_early(c, ANSWER_OVERLOAD, 0, "limits.in_flight is reached", true);
         return NULL;
     }
-    delivery_set_deadline(d);
+    delivery_set_deadline(d, d->began_us); /* waiting at the gate counts */
     return d;
 }
 

@@ -146,7 +146,8 @@ struct delivery *delivery_new(struct conn *c, const struct http_head *head);
 MUST_CHECK bool delivery_charge(struct delivery *d, uint64_t bytes);
 /* How long before the sender's deadline it counts as near. */
 uint64_t delivery_near_us(const struct delivery *d);
-void delivery_set_deadline(struct delivery *d);
+/* `since_us`, of the loop's clock: when the sender began to wait. */
+void delivery_set_deadline(struct delivery *d, uint64_t since_us);
 /* The body is complete: verified at the end of the turn, then delivery_run. */
 void delivery_complete(struct delivery *d);
 void delivery_run(struct delivery *d);

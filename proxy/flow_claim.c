@@ -178,6 +178,7 @@ static void claimed(struct store_call *call) {
         delivery_drop(d);
         return;
     }
+    gate_claim_answered(&w->gate);
     d->claimed = call->result;
     delivery_step(d, STEP_CLAIM);
     metrics_add(w->metrics, METRIC_CLAIMS, call->result, 0, 0, 1);
@@ -216,6 +217,7 @@ static void submit(struct delivery *d) {
     d->claim.call.done = claimed;
     d->claim.call.arg = delivery_hold(d);
     d->claim.call.timeout_ms = CLAIM_TIMEOUT_MS;
+    gate_claim_asked(&d->worker->gate);
     store_claim(d->worker->store, &d->claim);
 }
 

@@ -75,6 +75,15 @@ static void take_off(struct gate *g, struct conn *c) {
     count_waiting(g, -1);
 }
 
+/* One that is away is not waited for: what is let in is kept on disk, or told so. */
+static bool store_is_full(const struct gate *g) {
+    return g->asked >= ADMISSION_ASKS && store_is_up(g->worker->proxy->store);
+}
+
+static bool is_open(const struct gate *g) {
+    return g->taken < ADMISSION_TAKES && !store_is_full(g);
+}
+
 static void begin_turn(struct gate *g) {
     uint64_t now_us = loop_now_us(g->worker->loop);
     if (g->turn_us == now_us)
@@ -86,13 +95,23 @@ static void begin_turn(struct gate *g) {
 static void let_in(void *arg) {
     struct gate *g = arg;
     begin_turn(g);
-    while (g->taken < ADMISSION_TAKES && !TAILQ_EMPTY(&g->queue)) {
+    while (is_open(g) && !TAILQ_EMPTY(&g->queue)) {
         struct conn *c = TAILQ_FIRST(&g->queue);
         take_off(g, c);
         g->taken++;
         conn_let_in(c);
     }
     admission_turn(&g->admission, delay_us(g), loop_now_us(g->worker->loop), g->taken, g->waiting);
+    if (g->waiting && !store_is_full(g))
+        task_next_turn(g->worker->loop, &g->let_in);
+}
+
+void gate_claim_asked(struct gate *g) {
+    g->asked++;
+}
+
+void gate_claim_answered(struct gate *g) {
+    g->asked--;
     if (g->waiting)
         task_next_turn(g->worker->loop, &g->let_in);
 }
@@ -112,7 +131,7 @@ void gate_clear(struct gate *g) {
 
 bool gate_lets_in(struct gate *g, struct conn *c) {
     begin_turn(g);
-    if (g->waiting == 0 && g->taken < ADMISSION_TAKES) {
+    if (g->waiting == 0 && is_open(g)) {
         g->taken++;
         return true;
     }

@@ -21,6 +21,7 @@ struct gate {
     uint64_t turn_us; /* whose turn the counts are of */
     unsigned taken, refused;
     unsigned waiting;
+    unsigned asked;                     /* claims the store has not answered */
     TAILQ_HEAD(gate_queue, conn) queue; /* the oldest first; they read nothing */
     struct task let_in;
     struct timer calm;          /* while it sheds: looks whether it still does */
@@ -36,6 +37,9 @@ void gate_clear(struct gate *g);
 bool gate_lets_in(struct gate *g, struct conn *c);
 /* Answers the request that was let in for it. The rest of it may be left to be thrown away. */
 void gate_refuse(struct conn *c, const struct http_head *head);
+/* The store is asked for a claim; it has answered one, which may let somebody in. */
+void gate_claim_asked(struct gate *g);
+void gate_claim_answered(struct gate *g);
 /* A waiting connection is closed. */
 void gate_leave(struct gate *g, struct conn *c);
 /* Senders' requests wait here: what can wait elsewhere should. */
