@@ -13,7 +13,7 @@
 #define ADMISSION_REFUSES (ADMISSION_TAKES * 2)
 /* Claims the store has not answered yet: enough for it to be always busy. More would only wait
  * there, out of sight of what is judged here, with their bodies in memory. */
-#define ADMISSION_ASKS 256
+#define ADMISSION_ASKS 1024
 
 /* All 0: nothing has waited yet. */
 struct admission {
