@@ -177,6 +177,7 @@ bench-growth: $(B)/tests/unit/journal_fill
 	@node bench/main.mjs growth
 
 bench-overload: $(MEASURED)
+	@scripts/install-deps --bench
 	@node bench/curves/overload.mjs $(ONLY)
 
 bench-docs:

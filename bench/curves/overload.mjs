@@ -1,15 +1,19 @@
-// Twice of what pointsman can do is offered: what it still takes, how soon the rest is refused, and how it recovers.
+// Twice of what pointsman can do is offered: what it still takes, how soon the rest is refused, what that costs, and how
+// it recovers.
 //
 //   overload.mjs [embedded|off|redis …]     QUICK=1: shorter bursts
 //
 // What is accepted then is compared with the peak of senders that wait for each answer. Half of the capacity is offered
 // before it, and again from a second before its end: its latency counts from a second after the end. Latencies count
 // from when an event was to be sent. There are many connections, so that the queue is pointsman's and not the senders'.
+// Before, the same senders offer less, step by step: what an event costs where nobody is refused, and so a refusal.
 
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { table } from '../lib/figures.mjs';
+import { startLoad } from '../lib/load.mjs';
 import { Failure, pause } from '../lib/processes.mjs';
+import { startNginxRefusing } from '../lib/servers.mjs';
 import { verdict } from '../lib/show.mjs';
 import { keep } from './keep.mjs';
 import { figures, forgetPeak, onStage, sampled, usage } from './stage.mjs';
@@ -20,6 +24,7 @@ export const title = 'Twice of what it can do is offered';
 const WARM_UP = 1500; // ms: a queue is a burst for its first 300 ms, by design
 const CONNECTIONS = 4000;
 const RECOVERY = 1; // seconds after the burst in which latency may still be high
+const STEPS = [0.5, 0.7, 0.8, 0.9, 1, 1.25, 1.5]; // of the peak
 const ACCEPTED = 'accepted, of the peak';
 const MIB = 1024 * 1024;
 
@@ -53,13 +58,57 @@ async function capacity(s, quick) {
 
 /** The burst, and half of the capacity from before its end: what was measured of it begins RECOVERY after the end. */
 async function burstAndRest(s, rate, seconds, half) {
-  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds });
+  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds, cpu: { proxy: s.pid } });
   await pause(WARM_UP + (seconds - 1) * 1000);
   const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
   const during = await burst.report();
   await pause(RECOVERY * 1000);
   rest.child.kill('SIGUSR1');
   return { burst: during, after: await rest.report() };
+}
+
+/** What becomes of `rate` a second over CONNECTIONS; a second later nobody waits any more. */
+async function step(s, rate) {
+  const load = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: 3, cpu: { proxy: s.pid } });
+  const report = await load.report();
+  await pause(1000);
+  return outcome(report);
+}
+
+const outcome = ({ planned, seconds, answers, cpu_us }) => ({
+  offered: planned / seconds,
+  accepted: answers.ok / seconds,
+  refused: answers.refused_503 / seconds,
+  cpu_share: cpu_us.proxy / seconds / 1e6,
+});
+
+async function inSteps(s, peak) {
+  const found = [];
+  for (const of of STEPS) found.push(await step(s, Math.round(peak * of)));
+  return found;
+}
+
+/** As many refusals from as many senders, by nginx. */
+async function nginxRefusal(s, rate) {
+  const nginx = await startNginxRefusing(s.ledger);
+  const options = { rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: 3, cpu: nginx.cpu };
+  const { cpu_us, answers } = await startLoad(nginx.port, options).report();
+  await nginx.stop();
+  return cpu_us.proxy / answers.refused_503;
+}
+
+/**
+ * What a refusal costs: all of the burst's CPU but that of its events, which cost what they do in the highest step that
+ * refuses nobody. `left`: what is left of the peak, by these two prices, where all of the excess is refused.
+ */
+export function priced({ peak, steps, burst }) {
+  const calm = steps.filter((one) => one.refused < one.offered / 1000).at(-1);
+  if (!calm) return undefined;
+  const all = outcome(burst);
+  const event_us = (calm.cpu_share * 1e6) / calm.accepted;
+  const refusal_us = (all.cpu_share * 1e6 - all.accepted * event_us) / all.refused;
+  const left = (1e6 - all.offered * refusal_us) / (event_us - refusal_us) / peak.rate;
+  return { event_us, refusal_us, left };
 }
 
 /** The most memory in the first and the second half of the samples. */
@@ -79,7 +128,12 @@ async function measure(s, store, quick) {
   forgetPeak(s.pid);
   const before = usage(s.pid);
   const [ran, samples] = await sampled(100, () => usage(s.pid), () => burstAndRest(s, Math.round(peak.rate * 2), quick ? 3 : 8, half));
-  return { store, peak, usual, ...ran, before, end: usage(s.pid), memory: memory(samples) };
+  const end = usage(s.pid);
+  const steps = quick ? [] : await inSteps(s, peak.rate);
+  await s.leave();
+  const { answers, seconds } = ran.burst;
+  const nginx_us = quick ? undefined : await nginxRefusal(s, Math.round(answers.refused_503 / seconds));
+  return { store, peak, usual, ...ran, before, end, memory: memory(samples), steps, nginx_us };
 }
 
 /** [{what, value, limit, kept}] of one measurement. */
@@ -118,22 +172,47 @@ export async function run({ quick, say, stores = judged(quick) }) {
     if (!STORES[store]) throw new Failure(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
     say(STORES[store].title);
     const m = await onStage({}, (s) => measure(s, store, quick));
-    measured.push({ ...m, verdict: judge(m) });
+    measured.push({ ...m, verdict: judge(m), price: priced(m) });
   }
   return { measured };
 }
 
-export const tables = ({ measured }) => measured.map(({ store, peak, burst, verdict: rows }) => [
+const prices = ({ price, nginx_us }) => [
+  ['as many senders, CPU µs', ''],
+  [
+    ['an event, where nobody is refused', price?.event_us],
+    ['a refusal', price?.refusal_us],
+    ['a refusal by nginx (limit_req)', nginx_us],
+    ['accepted, of the peak, where all of the excess is refused at these prices', price?.left],
+  ].filter(([, value]) => value !== undefined),
+];
+
+export const tables = ({ measured }) => measured.flatMap((m) => [verdictTable(m), prices(m)]);
+
+const verdictTable = ({ store, peak, burst, verdict: rows }) => [
   [`${STORES[store].title}: ${Math.round(peak.rate)}/s at most, ${Math.round(burst.planned / burst.seconds)}/s offered`, 'measured', 'asked', ''],
   rows.map((row) => [row.what, row.value, row.limit, row.kept ? 'kept' : 'NOT kept']),
-]);
+];
 
 export const verdicts = ({ measured }) => measured.map(({ store, verdict: rows }) => {
   const accepted = rows.find((row) => row.what === ACCEPTED).value;
   return verdict(`twice capacity, ${STORES[store].title}: accepted of the peak`, accepted, LIMITS.accepted, LIMITS.accepted, { least: true });
 });
 
-export const pictures = () => ({});
+export const pictures = ({ measured: [{ store, steps, burst }] }) => {
+  const all = [...steps, outcome(burst)];
+  const points = (of) => all.map((one) => [one.offered, of(one)]);
+  return {
+    overload: {
+      title: `What becomes of what is offered, ${STORES[store].title}`,
+      x: { label: `offered, events/s over ${CONNECTIONS} connections` }, y: { label: 'a second' },
+      series: [
+        { name: 'accepted', points: points((one) => one.accepted) },
+        { name: 'refused with 503', points: points((one) => one.refused) },
+      ],
+    },
+  };
+};
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await keep(name, async (quick) => {

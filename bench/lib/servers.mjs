@@ -88,6 +88,7 @@ async function startNginx(name, file, values, { cores = PROXY_CORE } = {}) {
 const sides = (ledger) => ({ legacy: ledger.legacy, new: ledger.fresh });
 
 export const startNginxSplit = (ledger, at) => startNginx('nginx', 'nginx-split.conf', sides(ledger), at);
+export const startNginxRefusing = (ledger, at) => startNginx('nginx limit_req', 'nginx-refuse.conf', { legacy: ledger.legacy }, at);
 export const startNginxMirror = (ledger, at) => startNginx('nginx mirror', 'nginx-mirror.conf', sides(ledger), at);
 export const startNginxLua = (ledger, redis, at) =>
   startNginx('nginx + Lua', 'nginx-lua.conf', { ...sides(ledger), redis: redis.port }, at);
