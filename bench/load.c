@@ -20,6 +20,7 @@ static const char usage[] =
     "usage: load --port P --secret S [--path /webhooks/github] [--unsigned]\n"
     "            [--payload FILE | --payloads FOLDER] [--body BYTES]\n"
     "            [--entities 2000] [--distribution uniform|zipf|hot] [--duplicates PERCENT]\n"
+    "            [--scattered-ids]\n"
     "            [--connections 64] [--new-connections] [--idle N]\n"
     "            [--rate N] [--count N] [--warm-up MS] [--seconds N]\n"
     "            [--cpu NAME=PID]... [--allow-503]\n"
@@ -119,6 +120,7 @@ static void read_options(int argc, char **argv, struct run_options *o, unsigned 
         {"entities", &o->payload.entities, 1000000, NULL},
         {"distribution", NULL, 0, NULL},
         {"duplicates", &o->duplicates, 90, NULL},
+        {"scattered-ids", &o->scattered_ids, 0, NULL},
         {"connections", &o->sender.connections, 20000, NULL},
         {"new-connections", &o->sender.new_connections, 0, NULL},
         {"idle", &o->idle, 20000, NULL},

@@ -214,6 +214,7 @@ bool run_load(struct run_options *options) {
     run.options = options;
     run.schedule = (struct schedule){.rate = options->rate,
                                      .duplicates = options->duplicates,
+                                     .scattered = options->scattered_ids,
                                      .lag = 256 + 4 * options->sender.connections};
     random_bytes(&run.schedule.run, sizeof run.schedule.run);
     if (!payload_make(&run.payload, &options->payload))

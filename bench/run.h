@@ -24,6 +24,7 @@ struct run_options {
     enum distribution_kind distribution;
     unsigned idle; /* silent connections, opened first */
     unsigned rate;
+    unsigned scattered_ids;
     unsigned duplicates;
     unsigned warm_up_ms;
     unsigned seconds;

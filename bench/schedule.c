@@ -30,5 +30,5 @@ uint64_t schedule_event(const struct schedule *s, uint64_t nth) {
 
 void schedule_id(const struct schedule *s, uint64_t event, char out[SCHEDULE_ID_MAX]) {
     snprintf(out, SCHEDULE_ID_MAX, "%08x-%016llx", s->run,
-             (unsigned long long)schedule_scatter(event));
+             (unsigned long long)(s->scattered ? schedule_scatter(event) : event));
 }

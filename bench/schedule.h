@@ -12,6 +12,7 @@ struct schedule {
     uint64_t start_us;   /* monotonic */
     unsigned rate;       /* deliveries a second; 0: whenever a connection is free */
     unsigned duplicates; /* percent of the deliveries that repeat an earlier event, at most 90 */
+    unsigned scattered;  /* ids come in no order */
     unsigned lag;        /* deliveries between an event and its repetition, at least 1 */
 };
 
@@ -21,7 +22,9 @@ uint64_t schedule_due_us(const struct schedule *s, uint64_t nth);
 uint64_t schedule_due(const struct schedule *s, uint64_t now_us);
 /* The number of the event in the nth delivery: nth itself unless that is a repetition. */
 uint64_t schedule_event(const struct schedule *s, uint64_t nth);
-/* Ids come in no order, as senders' do, so that an index over them is hit all over. */
+/* Ids come in order, as GitHub's do: UUIDs of version 1, which begin with the time (the example at
+ * https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers). Scattered, as
+ * random ones of others would be, they hit an index over them all over. */
 void schedule_id(const struct schedule *s, uint64_t event, char out[SCHEDULE_ID_MAX]);
 
 /* One to one (splitmix64): hashes small numbers. */

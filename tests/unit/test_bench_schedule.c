@@ -59,12 +59,28 @@ static void ids_begin_with_the_run_and_differ(void **state) {
     assert_string_equal(a, again);
 }
 
+static void ids_come_in_order_or_scattered(void **state) {
+    (void)state;
+    for (unsigned scattered = 0; scattered < 2; scattered++) {
+        struct schedule s = {.run = 1, .scattered = scattered};
+        char before[SCHEDULE_ID_MAX] = "", id[SCHEDULE_ID_MAX];
+        unsigned back = 0;
+        for (uint64_t event = 0; event < 1000; event++) {
+            schedule_id(&s, event, id);
+            back += strcmp(id, before) <= 0;
+            memcpy(before, id, sizeof id);
+        }
+        assert_in_range(back, scattered ? 400 : 0, scattered ? 600 : 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_delivery_is_due_at_its_place_in_the_rate),
         cmocka_unit_test(as_many_are_due_as_have_their_time_behind_them),
         cmocka_unit_test(the_share_of_repetitions_is_the_one_asked_for),
         cmocka_unit_test(ids_begin_with_the_run_and_differ),
+        cmocka_unit_test(ids_come_in_order_or_scattered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
