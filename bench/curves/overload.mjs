@@ -6,6 +6,7 @@
 // What is accepted then is compared with the peak of senders that wait for each answer. Half of the capacity is offered
 // before it, and again from a second before its end: its latency counts from a second after the end. Latencies count
 // from when an event was to be sent. There are many connections, so that the queue is pointsman's and not the senders'.
+// Ids are random ones, the dearest for the embedded store, or one core of senders could not offer twice as much.
 // Before, the same senders offer less, step by step: what an event costs where nobody is refused, and so a refusal.
 
 import { availableParallelism } from 'node:os';
@@ -24,6 +25,7 @@ export const title = 'Twice of what it can do is offered';
 const WARM_UP = 1500; // ms: a queue is a burst for its first 300 ms, by design
 const CONNECTIONS = 4000;
 const RECOVERY = 1; // seconds after the burst in which latency may still be high
+const ROUNDS = 3; // the one in the middle is reported
 const STEPS = [0.5, 0.7, 0.8, 0.9, 1, 1.25, 1.5]; // of the peak
 const ACCEPTED = 'accepted, of the peak';
 const MIB = 1024 * 1024;
@@ -50,7 +52,7 @@ const STORES = {
 async function capacity(s, quick) {
   const found = [];
   for (const connections of quick ? [64, 256] : [64, 256, 64, 256]) {
-    const load = s.load({ connections, warmUp: 1000, seconds: quick ? 2 : 4, cpu: { pointsman: s.pid } });
+    const load = s.load({ connections, scatteredIds: true, warmUp: 1000, seconds: quick ? 2 : 4, cpu: { pointsman: s.pid } });
     found.push({ connections, ...figures(await load.report(), ['pointsman']) });
   }
   return found.sort((a, b) => b.rate - a.rate)[0];
@@ -58,7 +60,7 @@ async function capacity(s, quick) {
 
 /** The burst, and half of the capacity from before its end: what was measured of it begins RECOVERY after the end. */
 async function burstAndRest(s, rate, seconds, half) {
-  const burst = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds, cpu: { proxy: s.pid } });
+  const burst = s.load({ ...many(rate), seconds, cpu: { proxy: s.pid } });
   await pause(WARM_UP + (seconds - 1) * 1000);
   const rest = s.load({ ...half, 'allow-503': true, warmUp: 600_000 });
   const during = await burst.report();
@@ -67,9 +69,11 @@ async function burstAndRest(s, rate, seconds, half) {
   return { burst: during, after: await rest.report() };
 }
 
+const many = (rate) => ({ rate, connections: CONNECTIONS, scatteredIds: true, 'allow-503': true, warmUp: WARM_UP });
+
 /** What becomes of `rate` a second over CONNECTIONS; a second later nobody waits any more. */
 async function step(s, rate) {
-  const load = s.load({ rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: 3, cpu: { proxy: s.pid } });
+  const load = s.load({ ...many(rate), seconds: 3, cpu: { proxy: s.pid } });
   const report = await load.report();
   await pause(1000);
   return outcome(report);
@@ -91,8 +95,7 @@ async function inSteps(s, peak) {
 /** As many refusals from as many senders, by nginx. */
 async function nginxRefusal(s, rate) {
   const nginx = await startNginxRefusing(s.ledger);
-  const options = { rate, connections: CONNECTIONS, 'allow-503': true, warmUp: WARM_UP, seconds: 3, cpu: nginx.cpu };
-  const { cpu_us, answers } = await startLoad(nginx.port, options).report();
+  const { cpu_us, answers } = await startLoad(nginx.port, { ...many(rate), seconds: 3, cpu: nginx.cpu }).report();
   await nginx.stop();
   return cpu_us.proxy / answers.refused_503;
 }
@@ -123,7 +126,7 @@ async function measure(s, store, quick) {
   await s.backends();
   await s.pointsman({ config: { ...STORES[store].config, limits: { connections: 2 * CONNECTIONS } } });
   const peak = await capacity(s, quick);
-  const half = { rate: Math.round(peak.rate / 2), connections: 256, seconds: quick ? 2 : 4 };
+  const half = { rate: Math.round(peak.rate / 2), connections: 256, scatteredIds: true, seconds: quick ? 2 : 4 };
   const usual = await s.load({ ...half, warmUp: 500 }).report();
   forgetPeak(s.pid);
   const before = usage(s.pid);
@@ -163,6 +166,8 @@ export function judge(m) {
   ];
 }
 
+const acceptedShare = ({ verdict: rows }) => rows.find((row) => row.what === ACCEPTED).value;
+
 /** On two cores the senders, Redis and the backends share one, and that is what is overloaded. */
 const judged = (quick) => (quick || availableParallelism() < 4 ? ['embedded'] : ['embedded', 'redis']);
 
@@ -170,9 +175,15 @@ export async function run({ quick, say, stores = judged(quick) }) {
   const measured = [];
   for (const store of stores) {
     if (!STORES[store]) throw new Failure(`"${store}" is no store; allowed are ${Object.keys(STORES).join(', ')}`);
-    say(STORES[store].title);
-    const m = await onStage({}, (s) => measure(s, store, quick));
-    measured.push({ ...m, verdict: judge(m), price: priced(m) });
+    const rounds = [];
+    for (let round = 1; round <= (quick ? 1 : ROUNDS); round++) {
+      say(`${STORES[store].title}: round ${round}`);
+      const m = await onStage({}, (s) => measure(s, store, quick));
+      rounds.push({ ...m, verdict: judge(m), price: priced(m) });
+    }
+    const shares = rounds.map(acceptedShare);
+    const middle = rounds.toSorted((a, b) => acceptedShare(a) - acceptedShare(b))[rounds.length >> 1];
+    measured.push({ ...middle, accepted_shares: shares });
   }
   return { measured };
 }
@@ -194,10 +205,8 @@ const verdictTable = ({ store, peak, burst, verdict: rows }) => [
   rows.map((row) => [row.what, row.value, row.limit, row.kept ? 'kept' : 'NOT kept']),
 ];
 
-export const verdicts = ({ measured }) => measured.map(({ store, verdict: rows }) => {
-  const accepted = rows.find((row) => row.what === ACCEPTED).value;
-  return verdict(`twice capacity, ${STORES[store].title}: accepted of the peak`, accepted, LIMITS.accepted, LIMITS.accepted, { least: true });
-});
+export const verdicts = ({ measured }) => measured.map((m) =>
+  verdict(`twice capacity, ${STORES[m.store].title}: accepted of the peak`, acceptedShare(m), LIMITS.accepted, LIMITS.accepted, { least: true }));
 
 export const pictures = ({ measured: [{ store, steps, burst }] }) => {
   const all = [...steps, outcome(burst)];
