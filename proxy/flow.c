@@ -141,8 +141,10 @@ static bool waits_on_disk(const struct delivery *d) {
 
 void delivery_run(struct delivery *d) {
     delivery_hold(d);
-    if (!timer_is_set(&d->deadline)) /* it passed while the body came in: from now on then */
-        delivery_set_deadline(d, loop_now_us(d->worker->loop));
+    if (!timer_is_set(&d->deadline)) { /* it passed while the body came in: but for that then */
+        uint64_t before_us = d->at_us[STEP_ACCEPT] - d->began_us;
+        delivery_set_deadline(d, loop_now_us(d->worker->loop) - before_us);
+    }
     d->state = DELIVERY_OVER;
     if (is_authentic(d) && is_identified(d) && is_wanted(d)) {
         d->worker->live_at_us = d->at_us[STEP_PARSE];

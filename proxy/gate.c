@@ -10,8 +10,9 @@
 #include "table.h"
 #include "worker.h"
 
-#define CALM_US    1000000 /* without a refusal: it is over */
-#define UNREAD_MAX (256 * 1024)
+#define CALM_US     1000000 /* without a refusal: it is over */
+#define PATIENCE_US 1000000 /* for a store that is full */
+#define UNREAD_MAX  (256 * 1024)
 
 static uint64_t delay_us(const struct gate *g) {
     return (uint64_t)g->worker->rules->conf->limit_queue_delay_ms * 1000;
@@ -75,9 +76,16 @@ static void take_off(struct gate *g, struct conn *c) {
     count_waiting(g, -1);
 }
 
-/* One that is away is not waited for: what is let in is kept on disk, or told so. */
+static uint64_t patience_us(const struct gate *g) {
+    const struct conn *first = TAILQ_FIRST(&g->queue);
+    uint64_t waited_us = first ? loop_now_us(g->worker->loop) - first->started_us : 0;
+    return waited_us < PATIENCE_US ? PATIENCE_US - waited_us : 0;
+}
+
+/* One that is away is not waited for, nor one that hangs: what is let in has a deadline, is kept on
+ * disk, or told so. */
 static bool store_is_full(const struct gate *g) {
-    return g->asked >= ADMISSION_ASKS && store_is_up(g->worker->proxy->store);
+    return g->asked >= ADMISSION_ASKS && patience_us(g) > 0 && store_is_up(g->worker->proxy->store);
 }
 
 static bool is_open(const struct gate *g) {
@@ -104,6 +112,8 @@ static void let_in(void *arg) {
     admission_turn(&g->admission, delay_us(g), loop_now_us(g->worker->loop), g->taken, g->waiting);
     if (g->waiting && !store_is_full(g))
         task_next_turn(g->worker->loop, &g->let_in);
+    else if (g->waiting)
+        timer_set(g->worker->loop, &g->patience, patience_us(g));
 }
 
 void gate_claim_asked(struct gate *g) {
@@ -120,10 +130,12 @@ void gate_init(struct gate *g, struct worker *w) {
     *g = (struct gate){.worker = w};
     TAILQ_INIT(&g->queue);
     task_init(&g->let_in, let_in, g);
+    timer_init(&g->patience, let_in, g);
     timer_init(&g->calm, look, g);
 }
 
 void gate_clear(struct gate *g) {
+    timer_stop(&g->patience);
     timer_stop(&g->calm);
     if (g->worker && g->worker->loop)
         task_cancel(g->worker->loop, &g->let_in);

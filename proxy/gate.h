@@ -24,6 +24,7 @@ struct gate {
     unsigned asked;                     /* claims the store has not answered */
     TAILQ_HEAD(gate_queue, conn) queue; /* the oldest first; they read nothing */
     struct task let_in;
+    struct timer patience;      /* while the store is full: the first has waited for long enough */
     struct timer calm;          /* while it sheds: looks whether it still does */
     uint64_t shed, shed_before; /* refused in all, and up to the last look */
     uint64_t shed_from;         /* up to when it began */

@@ -71,7 +71,8 @@ static bool copy_payload(struct salvage *v, uint64_t seq, bool *ret_sound) {
         for (int i = 0; i < PAYLOAD_COUNT; i++)
             sqlite3_bind_value(to, 2 + i, sqlite3_column_value(from, i));
         struct blob *body = journal_payload_read(from, 0, ret_sound);
-        ok = (body && sqlite3_step(to) == SQLITE_DONE) || journal_sql_failed(v->to);
+        *ret_sound = *ret_sound && body; /* without memory to tell, it is not sent by itself */
+        ok = sqlite3_step(to) == SQLITE_DONE || journal_sql_failed(v->to);
         blob_unref(body);
         sqlite3_reset(to);
     }

@@ -23,7 +23,7 @@ static bool have_room(struct pack *p, size_t cap) {
 
 bool pack_body(struct pack *p, struct slice body, struct slice *ret) {
     size_t most = body.len - body.len / 8;
-    if (body.len < LEAST || body.len > LZ4_MAX_INPUT_SIZE || !have_room(p, most))
+    if (body.len < LEAST || body.len > PACK_MOST || !have_room(p, most))
         return false;
     int len = LZ4_compress_default(body.ptr, p->room, (int)body.len, (int)most);
     if (len <= 0)
@@ -43,7 +43,7 @@ void pack_free(struct pack *p) {
 }
 
 bool pack_holds(uint64_t packed, uint64_t size) {
-    return size <= LZ4_MAX_INPUT_SIZE && packed <= size && size / SHRINKS <= packed;
+    return size <= PACK_MOST && packed <= size && size / SHRINKS <= packed;
 }
 
 bool pack_open(struct slice packed, size_t size, char *to) {

@@ -23,8 +23,10 @@ MUST_CHECK bool pack_body(struct pack *p, struct slice body, struct slice *ret);
 void pack_trim(struct pack *p);
 void pack_free(struct pack *p);
 
-/* The least and the most that so many packed bytes can hold: whoever reads a size from a disk asks
- * before memory is taken for it. */
+#define PACK_MOST (1u << 30) /* bytes of a body, as limits.body; larger ones stay as they are */
+
+/* Whether so many packed bytes can hold `size`: whoever reads a size from a disk asks before memory
+ * is taken for it. */
 bool pack_holds(uint64_t packed, uint64_t size);
 /* Writes exactly `size` bytes to `to`, or returns false: it is not what was packed. */
 MUST_CHECK bool pack_open(struct slice packed, size_t size, char *to);

@@ -106,8 +106,8 @@ async function nginxRefusal(s, rate) {
  */
 export function priced({ peak, steps, burst }) {
   const calm = steps.filter((one) => one.refused < one.offered / 1000).at(-1);
-  if (!calm) return undefined;
   const all = outcome(burst);
+  if (!calm || all.refused === 0) return undefined;
   const event_us = (calm.cpu_share * 1e6) / calm.accepted;
   const refusal_us = (all.cpu_share * 1e6 - all.accepted * event_us) / all.refused;
   const left = (1e6 - all.offered * refusal_us) / (event_us - refusal_us) / peak.rate;
@@ -135,7 +135,7 @@ async function measure(s, store, quick) {
   const steps = quick ? [] : await inSteps(s, peak.rate);
   await s.leave();
   const { answers, seconds } = ran.burst;
-  const nginx_us = quick ? undefined : await nginxRefusal(s, Math.round(answers.refused_503 / seconds));
+  const nginx_us = quick || answers.refused_503 === 0 ? undefined : await nginxRefusal(s, Math.round(answers.refused_503 / seconds));
   return { store, peak, usual, ...ran, before, end, memory: memory(samples), steps, nginx_us };
 }
 

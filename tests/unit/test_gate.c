@@ -1,22 +1,8 @@
 /* The gate of a worker: who is let in, who waits, who is refused and how that is said. */
-#include "rig.h"
+#include "gate_crowd.h"
 
-#include "../../proxy/gate.h"
-
-#define CROWD 200
-
-static const struct rig_conf plain = {.mode = MODE_LEGACY_ONLY};
 static const struct rig_conf touchy = {.mode = MODE_LEGACY_ONLY,
                                        .rest = "limits: {queue_delay: 2ms}\n"};
-
-static void start(struct rig *r, const struct rig_conf *conf) {
-    rig_start(r, conf);
-    r->stubs[SIDE_LEGACY].answer = OK_ANSWER;
-}
-
-static int64_t metric(const struct rig *r, enum metric m) {
-    return metrics_value(r->proxy->metrics, m, 0, 0, 0);
-}
 
 /* The next request on the sender's connection finds the worker overloaded. */
 static void is_too_much(struct rig *r) {
@@ -28,60 +14,6 @@ static struct slice header(const struct http_head *head, const char *name) {
 }
 
 /* ---- many at once ---- */
-
-struct crowd {
-    struct sender of[CROWD];
-};
-
-/* Everybody has sent an event before the worker looks. */
-static void gather(struct rig *r, struct crowd *all) {
-    for (int i = 0; i < CROWD; i++) {
-        struct sockaddr_storage from = {.ss_family = AF_INET};
-        struct sender *s = &all->of[i];
-        char id[16];
-        *s = (struct sender){.fd = -1};
-        buf_init(&s->got, STUB_MAX);
-        int accepted = rig_connect(&s->fd);
-        atomic_fetch_add(&r->proxy->connections, 1);
-        conn_accept(r->worker, accepted, &from, false);
-        snprintf(id, sizeof id, "e%d", i);
-        const char *text = rig_event(id, (unsigned)i);
-        assert_int_equal(send(s->fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-    }
-}
-
-/* Waits until everybody has an answer; how many were refused. */
-static unsigned hear(struct rig *r, struct crowd *all) {
-    unsigned refused = 0;
-    for (int i = 0; i < CROWD; i++) {
-        struct http_head head;
-        struct slice body = {0};
-        RIG_UNTIL(r, (rig_read(&all->of[i]), sender_answer(&all->of[i], &head, &body)));
-        assert_true(head.status == 200 || head.status == 503);
-        refused += head.status == 503;
-    }
-    return refused;
-}
-
-static void leave(struct crowd *all) {
-    for (int i = 0; i < CROWD; i++) {
-        sender_reset(&all->of[i]);
-        buf_free(&all->of[i].got);
-    }
-}
-
-/* Turns until everybody was let in, refused or put into the queue; how many waited at most. */
-static int64_t look_at_all(struct rig *r) {
-    int64_t most = 0, known;
-    do {
-        rig_turn(r);
-        int64_t waiting = metric(r, METRIC_WAITING);
-        most = waiting > most ? waiting : most;
-        known = waiting + metric(r, METRIC_IN_FLIGHT) + metric(r, METRIC_SHED) +
-                metrics_value(r->proxy->metrics, METRIC_ANSWERS, ANSWER_BACKEND, 0, 0);
-    } while (known < CROWD);
-    return most;
-}
 
 static void a_crowd_waits_and_everybody_is_served(void **state) {
     (void)state;
@@ -147,78 +79,6 @@ static void who_leaves_while_waiting_is_forgotten(void **state) {
     assert_int_equal(metric(&r, METRIC_WAITING), 0);
     assert_false(gate_is_busy(&r.worker->gate));
     leave(&all);
-    rig_stop(&r);
-}
-
-/* ---- a store that has more than it can do ---- */
-
-/* As if others had asked so much that only so many more may. */
-static void leave_room(struct rig *r, unsigned claims) {
-    r->worker->gate.asked = ADMISSION_ASKS - claims;
-}
-
-static void who_would_wait_for_the_store_waits_at_the_gate(void **state) {
-    (void)state;
-    struct rig r;
-    static struct crowd all;
-    start(&r, &plain);
-    rig_hold_store(&r);
-    leave_room(&r, 10);
-    gather(&r, &all);
-    look_at_all(&r);
-    int64_t waiting = metric(&r, METRIC_WAITING);
-    assert_in_range(waiting, CROWD - 10 - ADMISSION_TAKES, CROWD - 10);
-    rig_turn(&r);
-    assert_int_equal(metric(&r, METRIC_WAITING), waiting);
-    assert_false(r.worker->gate.let_in.queued); /* it sleeps until there is an answer */
-    rig_let_store_go(&r);
-    assert_int_equal(hear(&r, &all), 0);
-    assert_int_equal(metric(&r, METRIC_WAITING), 0);
-    assert_int_equal(r.worker->gate.asked, ADMISSION_ASKS - 10);
-    leave(&all);
-    rig_stop(&r);
-}
-
-static void nobody_waits_for_a_store_that_is_away(void **state) {
-    (void)state;
-    struct rig r;
-    char path[128];
-    sqlite3 *db;
-    start(&r, &plain);
-    snprintf(path, sizeof path, "%s/store.db", r.directory);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "DROP TABLE record", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    struct sender *s = rig_sender(&r);
-    sender_says(&r, s, rig_event("e1", 1));
-    rig_expect(&r, s, 503, "urn:pointsman:problem:store");
-    assert_false(store_is_up(r.proxy->store));
-    leave_room(&r, 0);
-    sender_says(&r, s, rig_event("e2", 1));
-    rig_expect(&r, s, 503, "urn:pointsman:problem:store");
-    rig_hang_up(&r);
-    rig_end(&r); /* the claims can not be given back */
-}
-
-/* It was to be answered within two seconds of its coming, whatever it waited for. */
-static void waiting_at_the_gate_counts_for_the_sender(void **state) {
-    (void)state;
-    struct rig r;
-    start(&r, &(struct rig_conf){
-                  .mode = MODE_LEGACY_ONLY, .source = ", deadline: 2s", .journal = true});
-    r.stubs[SIDE_LEGACY].answer = NULL;
-    struct sender *s = rig_sender(&r);
-    leave_room(&r, 0);
-    sender_says(&r, s, rig_event("e1", 1));
-    RIG_UNTIL(&r, metric(&r, METRIC_WAITING) == 1);
-    rig_advance(&r, 1200000);
-    leave_room(&r, 2);
-    gate_claim_answered(&r.worker->gate);
-    RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
-    rig_advance(&r, 500000);
-    const uint64_t before_us = loop_now_us(r.worker->loop);
-    rig_expect(&r, s, 202, "accepted");
-    assert_true(loop_now_us(r.worker->loop) - before_us < 500000);
     rig_stop(&r);
 }
 
@@ -455,9 +315,6 @@ int main(void) {
         cmocka_unit_test(who_waits_at_the_gate_is_not_idle),
         cmocka_unit_test(deep_pipelines_are_answered_to_the_end),
         cmocka_unit_test(who_leaves_while_waiting_is_forgotten),
-        cmocka_unit_test(who_would_wait_for_the_store_waits_at_the_gate),
-        cmocka_unit_test(nobody_waits_for_a_store_that_is_away),
-        cmocka_unit_test(waiting_at_the_gate_counts_for_the_sender),
         cmocka_unit_test(who_hangs_up_does_not_queue),
         cmocka_unit_test(pipelined_requests_queue_behind_the_others),
         cmocka_unit_test(a_refusal_is_a_whole_answer_and_keeps_the_connection),

@@ -121,7 +121,8 @@ static void sizes_that_can_not_be_are_seen_before_memory_is_taken(void **state) 
         {100, 25499, true},
         {100, 30000, false},
         {1 << 20, 200 << 20, true},
-        {UINT64_C(1) << 31, UINT64_C(1) << 31, false},
+        {1 << 30, 1 << 30, true},
+        {1 << 30, (1 << 30) + 1, false},
         {1, UINT64_MAX, false},
         {UINT64_MAX, UINT64_MAX, false},
     };
