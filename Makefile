@@ -26,7 +26,7 @@ B := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 
 CC  ?= gcc
 CXX ?= g++
-OPT := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,-O2 -D_FORTIFY_SOURCE=2)
+OPT := $(if $(SAN),-O1 -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all,-O3 -D_FORTIFY_SOURCE=2)
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wundef -Wformat=2 -Werror
 CWARN := $(WARN) -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS := -Iinclude -D_GNU_SOURCE
@@ -74,7 +74,7 @@ $(B)/%.o: %.c
 LTO := $(if $(SAN),,-flto=auto -ffat-lto-objects)
 $(foreach l,cli $(LAYERS),$(call objs,$(l))): CFLAGS += $(LTO)
 $(call objs,router): CXXFLAGS += $(LTO)
-$(B)/pointsman: private LDFLAGS += $(if $(LTO),-O2 $(LTO))
+$(B)/pointsman: private LDFLAGS += $(if $(LTO),-O3 $(LTO))
 
 $(B)/store/redis_lua.o: store/redis_functions.lua store/redis_control.lua
 $(B)/store/redis_lua.o: CFLAGS += -fno-lto
