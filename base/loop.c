@@ -217,16 +217,23 @@ void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *
     *w = (struct watch){.loop = loop, .ready = ready, .arg = arg, .fd = fd};
 }
 
+void watch_init_edge(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
+                     void *arg) {
+    watch_init(w, loop, fd, ready, arg);
+    w->edge = true;
+}
+
 static bool set_one(struct watch *w, struct event **event, int bit, bool on) {
     if (!on) {
         event_del(*event);
         w->set &= ~bit;
         return true;
     }
+    short how = (short)(EV_PERSIST | (w->edge ? EV_ET : 0));
     if (!*event)
         *event = bit == WATCH_READ
-                     ? event_new(w->loop->base, w->fd, EV_READ | EV_PERSIST, on_read, w)
-                     : event_new(w->loop->base, w->fd, EV_WRITE | EV_PERSIST, on_write, w);
+                     ? event_new(w->loop->base, w->fd, (short)(EV_READ | how), on_read, w)
+                     : event_new(w->loop->base, w->fd, (short)(EV_WRITE | how), on_write, w);
     if (!*event || event_add(*event, NULL) != 0)
         return false;
     w->set |= bit;
@@ -238,6 +245,11 @@ bool watch_set(struct watch *w, int what) {
     if (change & WATCH_READ && !set_one(w, &w->read, WATCH_READ, what & WATCH_READ))
         return false;
     return !(change & WATCH_WRITE) || set_one(w, &w->write, WATCH_WRITE, what & WATCH_WRITE);
+}
+
+bool watch_tell_again(struct watch *w) {
+    int what = w->set;
+    return watch_set(w, what & ~WATCH_READ) && watch_set(w, what);
 }
 
 void watch_stop(struct watch *w) {

@@ -155,7 +155,7 @@ void takeover_go(struct takeover *t) {
 
 bool take_over(const struct conf *conf, struct sockets *sockets, uint32_t *ret_wait_ms,
                struct err *err) {
-    struct takeover t;
+    struct takeover t = {.fd = -1};
     switch (takeover_ask(conf->directory, sockets, &t, err)) {
     case TAKEOVER_FAILED:
         return false;

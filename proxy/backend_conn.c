@@ -96,7 +96,7 @@ struct backend_conn *backend_conn_open(struct pool *pool, struct exchange *x,
     bc->io = io_plain(fd);
     bc->state = BC_CONNECTING;
     LIST_INSERT_HEAD(&pool->busy, bc, entry);
-    watch_init(&bc->watch, pool->loop, fd, ready, bc);
+    watch_init_edge(&bc->watch, pool->loop, fd, ready, bc);
     timer_init(&bc->timer, timed_out, bc);
     task_init(&bc->reap, reap, bc);
     if (!watch_set(&bc->watch, WATCH_WRITE)) {

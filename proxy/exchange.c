@@ -268,8 +268,11 @@ static void feed(struct exchange *x, const char *data, size_t len) {
     }
 }
 
+/* Until there is no more, as the connection is watched by edges; what breaks off in the middle is
+ * found by the read that follows. */
 static void read_some(struct exchange *x) {
-    for (int turn = 0; turn < READS_PER_TURN && x->conn && !x->paused; turn++) {
+    const struct backend_conn *from = x->conn;
+    for (int turn = 0; turn < READS_PER_TURN && x->conn == from && !x->paused; turn++) {
         ssize_t n = x->conn->io.ops->read(&x->conn->io, x->pool->scratch, x->pool->scratch_len);
         if (n == IO_AGAIN)
             return;
@@ -282,9 +285,9 @@ static void read_some(struct exchange *x) {
             return;
         }
         feed(x, x->pool->scratch, (size_t)n);
-        if ((size_t)n < x->pool->scratch_len)
-            return;
     }
+    if (x->conn == from && !x->paused && !watch_tell_again(&x->conn->watch))
+        broken(x);
 }
 
 void exchange_ready(struct exchange *x, int what) {

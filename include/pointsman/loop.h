@@ -31,10 +31,18 @@ struct watch {
     void *arg;
     int fd;
     int set;
+    bool edge;
 };
 void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
                 void *arg);
+/* The same, edge-triggered (epoll(7)): what was told is not told again, so ready reads and writes
+ * until there is no more, or asks for it to be told again. The kernel looks at each once, not
+ * twice. */
+void watch_init_edge(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
+                     void *arg);
 MUST_CHECK bool watch_set(struct watch *w, int what);
+/* Of an edge-triggered one: tells anew of what is there to be read. */
+MUST_CHECK bool watch_tell_again(struct watch *w);
 void watch_stop(
     struct watch *w); /* idempotent; the descriptor is the caller's to close, afterwards */
 

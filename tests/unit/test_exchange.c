@@ -269,6 +269,24 @@ static void a_head_over_the_limit_is_garbage(void **state) {
     play(&c, 100);
 }
 
+/* More than is read in one turn; nothing comes after it that would wake anybody. */
+static void an_answer_of_many_reads_arrives_whole(void **state) {
+    (void)state;
+    static char script[4096] = OK_HEAD "Content-Length: 3000\r\n\r\n";
+    size_t head = strlen(script);
+    struct fixture f;
+    memset(script + head, 'a', 3000);
+    start(&f);
+    f.pool.scratch_len = 64;
+    f.backend.script = script;
+    f.backend.len = head + 3000;
+    f.backend.step = SIZE_MAX;
+    run(&f);
+    assert_int_equal(f.end, EXCHANGE_COMPLETE);
+    assert_int_equal(f.body_len, 3000);
+    stop(&f);
+}
+
 static void new_limits_count_from_the_next_exchange(void **state) {
     (void)state;
     static char script[1024] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nA: ";
@@ -386,6 +404,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_answer_ends_as_it_must_whole_and_byte_by_byte),
         cmocka_unit_test(a_head_over_the_limit_is_garbage),
+        cmocka_unit_test(an_answer_of_many_reads_arrives_whole),
         cmocka_unit_test(new_limits_count_from_the_next_exchange),
         cmocka_unit_test(a_kept_connection_is_used_again),
         cmocka_unit_test(a_connection_closed_while_idle_is_not_used),

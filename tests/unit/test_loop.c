@@ -100,6 +100,27 @@ static void a_watch_is_called_once_a_turn_for_each_thing_it_asked_for(void **sta
     watch_stop(&e.watch);
 }
 
+static void an_edge_is_told_once_and_again_when_more_comes_or_is_asked_for(void **state) {
+    (void)state;
+    struct end e;
+    end_open(&e, NULL);
+    watch_init_edge(&e.watch, loop, e.fds[0], count_ready, &e);
+    assert_int_equal(write(e.fds[1], "x", 1), 1);
+    assert_true(watch_set(&e.watch, WATCH_READ));
+    run_one_turn();
+    run_one_turn();
+    assert_int_equal(e.reads, 1);
+    assert_int_equal(write(e.fds[1], "x", 1), 1);
+    run_one_turn();
+    run_one_turn();
+    assert_int_equal(e.reads, 2);
+    assert_true(watch_tell_again(&e.watch));
+    run_one_turn();
+    run_one_turn();
+    assert_int_equal(e.reads, 3);
+    end_close(&e);
+}
+
 static void stop_watching(struct end *e) {
     watch_stop(&e->watch);
 }
@@ -403,6 +424,7 @@ int main(void) {
 #define IN_LOOP(test) cmocka_unit_test_setup_teardown(test, start, end)
     const struct CMUnitTest tests[] = {
         IN_LOOP(a_watch_is_called_once_a_turn_for_each_thing_it_asked_for),
+        IN_LOOP(an_edge_is_told_once_and_again_when_more_comes_or_is_asked_for),
         IN_LOOP(a_watch_stopped_from_ready_is_not_called_again_in_that_turn),
         IN_LOOP(the_owner_of_a_watch_may_be_freed_from_ready),
         IN_LOOP(ready_may_stop_another_watch_that_is_ready_too),
