@@ -199,10 +199,10 @@ static void run_tasks(struct loop *loop) {
 
 /* The watch may be gone once ready has returned. */
 static void on_read(evutil_socket_t fd, short what, void *arg) {
-    (void)fd, (void)what;
+    (void)fd;
     struct watch *w = arg;
     refresh(w->loop);
-    w->ready(w->arg, WATCH_READ);
+    w->ready(w->arg, WATCH_READ | (what & EV_CLOSED ? WATCH_END : 0));
 }
 
 static void on_write(evutil_socket_t fd, short what, void *arg) {
@@ -226,17 +226,17 @@ void watch_init_edge(struct watch *w, struct loop *loop, int fd, void (*ready)(v
 static bool set_one(struct watch *w, struct event **event, int bit, bool on) {
     if (!on) {
         event_del(*event);
-        w->set &= ~bit;
+        w->set = (short)(w->set & ~bit);
         return true;
     }
-    short how = (short)(EV_PERSIST | (w->edge ? EV_ET : 0));
+    bool read = bit == WATCH_READ;
+    int what = read ? EV_READ | (w->edge ? EV_CLOSED : 0) : EV_WRITE;
+    what |= EV_PERSIST | (w->edge ? EV_ET : 0);
     if (!*event)
-        *event = bit == WATCH_READ
-                     ? event_new(w->loop->base, w->fd, (short)(EV_READ | how), on_read, w)
-                     : event_new(w->loop->base, w->fd, (short)(EV_WRITE | how), on_write, w);
+        *event = event_new(w->loop->base, w->fd, (short)what, read ? on_read : on_write, w);
     if (!*event || event_add(*event, NULL) != 0)
         return false;
-    w->set |= bit;
+    w->set = (short)(w->set | bit);
     return true;
 }
 

@@ -300,7 +300,12 @@ void conn_next(struct conn *c) {
     task_later(c->worker->loop, &c->resume);
 }
 
-/* ---- readiness ---- */
+/* ---- readiness: told once for what came, so none is passed over ---- */
+
+static void tell_again(struct conn *c) {
+    if (c->watch.set & WATCH_READ && !watch_tell_again(&c->watch))
+        conn_close(c, CONN_END_MEMORY);
+}
 
 static void end_of_input(struct conn *c) {
     if (c->state == CONN_WAIT || c->state == CONN_REPLY ||
@@ -313,13 +318,20 @@ static void end_of_input(struct conn *c) {
 }
 
 /* A large body is read to where it stays. */
+static bool reads_direct(const struct conn *c) {
+    return c->state == CONN_BODY && c->framing == HTTP_LENGTH && !c->unread &&
+           c->left >= DIRECT_MIN;
+}
+
+/* False: there was no room and the connection was answered. */
+static bool make_room(struct conn *c) {
+    struct blob *body = c->delivery->body;
+    return body->len < body->cap ||
+           grow_body(c, c->left < DIRECT_MIN ? (size_t)c->left : DIRECT_MIN);
+}
+
 static ssize_t read_direct(struct conn *c, size_t *ret_wanted) {
     struct blob *body = c->delivery->body;
-    if (body->len == body->cap) {
-        if (!grow_body(c, c->left < DIRECT_MIN ? (size_t)c->left : DIRECT_MIN))
-            return IO_AGAIN;
-        body = c->delivery->body;
-    }
     size_t room = body->cap - body->len;
     *ret_wanted = c->left < room ? (size_t)c->left : room;
     ssize_t n = c->io.ops->read(&c->io, body->data + body->len, *ret_wanted);
@@ -354,10 +366,19 @@ static ssize_t read_scratch(struct conn *c) {
     return n;
 }
 
+/* Less than there was room for: that was all, and if not it is told. An end that came with it is
+ * told only once. */
+static bool is_drained(const struct conn *c, ssize_t n, size_t wanted) {
+    return n == IO_AGAIN || (n > 0 && (size_t)n < wanted && !c->fin);
+}
+
 static void read_some(struct conn *c) {
-    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED && !is_full(c); turn++) {
-        bool direct = c->state == CONN_BODY && c->framing == HTTP_LENGTH && !c->unread &&
-                      c->left >= DIRECT_MIN;
+    bool drained = false;
+    for (int turn = 0; turn < READS_PER_TURN && c->state != CONN_CLOSED && !is_full(c) && !drained;
+         turn++) {
+        bool direct = reads_direct(c);
+        if (direct && !make_room(c))
+            continue;
         size_t wanted = SCRATCH_LEN;
         ssize_t n = direct ? read_direct(c, &wanted) : read_scratch(c);
         if (n == IO_FAILED) {
@@ -365,12 +386,11 @@ static void read_some(struct conn *c) {
         } else if (n == 0) {
             end_of_input(c);
             return;
-        } else if (n == IO_AGAIN || (size_t)n < wanted) {
-            break;
         }
+        drained = is_drained(c, n, wanted);
     }
-    if (c->state != CONN_CLOSED)
-        (void)conn_watch(c);
+    if (c->state != CONN_CLOSED && conn_watch(c) && !drained)
+        tell_again(c);
 }
 
 /* Where a new request begins it is the gate that lets it in. */
@@ -378,8 +398,13 @@ static void ready(void *arg, int what) {
     struct conn *c = arg;
     if (what & WATCH_WRITE)
         conn_flush(c);
-    if (!(what & WATCH_READ) || c->state == CONN_CLOSED || c->resume.queued)
+    if (!(what & WATCH_READ) || c->state == CONN_CLOSED)
         return;
+    c->fin = c->fin || (what & WATCH_END);
+    if (c->resume.queued) {
+        tell_again(c);
+        return;
+    }
     bool begins = c->state == CONN_HEAD && c->seen == 0 && !c->refuse;
     if (begins && !gate_lets_in(&c->worker->gate, c)) {
         (void)conn_watch(c);
@@ -452,7 +477,7 @@ void conn_accept(struct worker *w, int fd, const struct sockaddr_storage *from, 
         memcpy(c->peer, "unknown", sizeof "unknown");
     buf_init(&c->in, in_max(w));
     buf_init(&c->out, CONN_OUT_MAX);
-    watch_init(&c->watch, w->loop, fd, ready, c);
+    watch_init_edge(&c->watch, w->loop, fd, ready, c);
     timer_init(&c->timer, timed_out, c);
     task_init(&c->resume, resume, c);
     task_init(&c->reap, reap, c);

@@ -22,15 +22,20 @@ uint64_t loop_now_us(const struct loop *loop); /* monotonic, read once a turn */
 
 /* ---- descriptors: level-triggered, persistent; changing to what is set already costs nothing ----
  */
-enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+enum {
+    WATCH_READ = 1,
+    WATCH_WRITE = 2,
+    WATCH_END = 4 /* told beside WATCH_READ, of edges: the other side has ended, what it sent may
+                     still be there */
+};
 struct watch {
     struct loop *loop;
     struct event *read;
     struct event *write;
-    void (*ready)(void *arg, int what); /* what: WATCH_READ | WATCH_WRITE */
+    void (*ready)(void *arg, int what);
     void *arg;
     int fd;
-    int set;
+    short set; /* WATCH_READ | WATCH_WRITE */
     bool edge;
 };
 void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
