@@ -122,6 +122,35 @@ static void keys_and_texts_are_unescaped(void **state) {
     assert_true(id.closes);
 }
 
+/* Of a key only the length, then the first letter, then all of it is compared. */
+static void a_key_is_found_wherever_it_stands_and_none_of_its_likes(void **state) {
+    (void)state;
+    static const char likes[] =
+        "\"\":1,\"n\":2,\"numbe\":3,\"numbers\":4,\"numbeR\":5,\"Number\":6,\"nxmber\":7,"
+        "\"number\\u0000\":8,\"numbe\\u0000\":9,\"labels\":[{\"number\":10}],\"user\":"
+        "{\"number\":11,\"number\":12},"
+        "\"number6789012345678901234567890123456789012345678901234567890123456789\":13";
+    static const char *const keys[] = {"number", "\\u006eumber", "numbe\\u0072",
+                                       "\\u006e\\u0075\\u006d\\u0062\\u0065\\u0072"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        char bodies[4][1024];
+        struct identity id;
+        snprintf(bodies[0], sizeof bodies[0], "{\"issue\":{\"%s\":70,%s}}", keys[i], likes);
+        snprintf(bodies[1], sizeof bodies[1], "{\"issue\":{%s,\"%s\":70}}", likes, keys[i]);
+        snprintf(bodies[2], sizeof bodies[2], "{\"%s\":70,%s}", keys[i], likes);
+        snprintf(bodies[3], sizeof bodies[3], "{%s,\"%s\":70}", likes, keys[i]);
+        for (size_t j = 0; j < ARRAY_LEN(bodies); j++) {
+            assert_identified(bodies[j], &id);
+            assert_true(id.has_number);
+            assert_int_equal(id.number, 70);
+        }
+        snprintf(bodies[0], sizeof bodies[0], "{\"issue\":{\"%s\":70,%s,\"number\":70}}", keys[i],
+                 likes);
+        assert_refused(slice_of(bodies[0]),
+                       "the body has the key issue.number twice; once is allowed");
+    }
+}
+
 static void the_owner_is_of_the_repository_else_the_organization(void **state) {
     (void)state;
     struct identity id;
@@ -202,6 +231,7 @@ static void a_double_key_on_the_way_is_refused_however_it_is_written(void **stat
     static const char *const cases[][2] = {
         {"{\"action\":\"a\",\"action\":\"a\"}", "action"},
         {"{\"action\":null,\"action\":\"a\"}", "action"},
+        {"{\"action\":\"a\",\"action\":\"b\",\"action\":\"c\"}", "action"},
         {"{\"number\":1,\"n\\u0075mber\":1}", "number"},
         {"{" REPO "," REPO "}", "repository"},
         {"{\"repository\":null," REPO "}", "repository"},
@@ -282,6 +312,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_entity_is_repository_and_number_or_the_next_best),
         cmocka_unit_test(keys_and_texts_are_unescaped),
+        cmocka_unit_test(a_key_is_found_wherever_it_stands_and_none_of_its_likes),
         cmocka_unit_test(the_owner_is_of_the_repository_else_the_organization),
         cmocka_unit_test(three_actions_close_an_entity),
         cmocka_unit_test(a_wrong_type_on_the_way_to_the_identity_is_refused),
