@@ -35,6 +35,7 @@ static enum identify identify(struct slice body, struct identity *ret, struct er
     char *copy = calloc(1, body.len + BLOB_PADDING);
     assert_non_null(copy);
     memcpy(copy, body.ptr, body.len);
+    memset(ret, 'x', sizeof *ret);
     err->text[0] = '\0';
     enum identify result =
         identify_github(parser, &source, &headers, slice(copy, body.len), ret, err);
@@ -49,12 +50,13 @@ static void assert_identified(const char *body, struct identity *ret) {
 }
 
 static void assert_refused(struct slice body, const char *message) {
-    struct identity id = {.entity = "untouched"};
+    struct identity id;
     struct err err;
     if (identify(body, &id, &err) != IDENTIFY_BODY)
         fail_msg("%.*s: taken", SLICE_ARG(body));
     assert_string_equal(err.text, message);
-    assert_string_equal(id.entity, "untouched");
+    assert_string_equal(id.id, "");
+    assert_string_equal(id.entity, "");
 }
 
 #define REPO "\"repository\":{\"id\":5,\"full_name\":\"o/r\",\"owner\":{\"login\":\"o\"}}"

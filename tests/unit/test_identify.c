@@ -51,6 +51,7 @@ static enum identify identify(const struct request *request, struct identity *re
     assert_non_null(copy);
     if (request->body.len)
         memcpy(copy, request->body.ptr, request->body.len);
+    memset(ret, 'x', sizeof *ret);
     err->text[0] = '\0';
     enum identify result = identify_github(parser, &source, &request->headers,
                                            slice(copy, request->body.len), ret, err);
@@ -115,7 +116,7 @@ static void a_header_that_is_no_identifier_is_refused(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct request request = request_of(JSON, "{}");
-        struct identity id = {.id = "untouched"};
+        struct identity id;
         struct err err;
         request.with_hook = true;
         request.headers.delivery = slice_of(cases[i].delivery);
@@ -123,7 +124,8 @@ static void a_header_that_is_no_identifier_is_refused(void **state) {
         request.headers.hook = slice_of(cases[i].hook);
         assert_int_equal(identify(&request, &id, &err), IDENTIFY_HEADER);
         assert_string_equal(err.text, cases[i].message);
-        assert_string_equal(id.id, "untouched");
+        assert_string_equal(id.id, "");
+        assert_string_equal(id.type, "");
     }
 }
 
