@@ -6,6 +6,8 @@
 
 #include <pointsman/text.h>
 
+#include "visible.h"
+
 static const char *const kind_texts[JSON_KINDS] = {
     [JSON_ABSENT] = "nothing",
     [JSON_NULL] = "null",
@@ -54,7 +56,7 @@ static bool read_text(const struct json_field *field, const char *path, char *ou
         err_set(err, "in the body %s has %zu bytes; 1 to %zu are allowed", path, text.len, max);
         return false;
     }
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = visible_len(text); i < text.len; i++) {
         if (is_control(text.ptr[i])) {
             err_set(err, "in the body %s has the control character 0x%02x", path,
                     (unsigned char)text.ptr[i]);

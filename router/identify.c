@@ -7,6 +7,7 @@
 #include "github_body.h"
 #include "json.h"
 #include "json_mask.h"
+#include "visible.h"
 
 _Static_assert(BLOB_PADDING >= JSON_PADDING, "bodies are parsed where they are");
 
@@ -23,16 +24,11 @@ static bool check_header(struct slice value, const char *name, size_t max, struc
                 max);
         return false;
     }
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if (c < 0x21 || c > 0x7e) {
-            err_set(err,
-                    "the header %s has the byte 0x%02x; visible ASCII (0x21 to 0x7e) is allowed",
-                    name, c);
-            return false;
-        }
-    }
-    return true;
+    size_t visible = visible_len(value);
+    if (visible < value.len)
+        err_set(err, "the header %s has the byte 0x%02x; visible ASCII (0x21 to 0x7e) is allowed",
+                name, (unsigned char)value.ptr[visible]);
+    return visible == value.len;
 }
 
 static bool read_headers(const struct event_headers *headers, bool with_hook, struct identity *id,

@@ -129,6 +129,30 @@ static void a_header_that_is_no_identifier_is_refused(void **state) {
     }
 }
 
+/* Eight bytes are looked at together, the rest one by one. */
+static void a_header_is_refused_wherever_its_bad_byte_stands(void **state) {
+    (void)state;
+    static const unsigned char bad[] = {0x00, 0x09, 0x20, 0x7f, 0x80, 0xff};
+    for (size_t at = 0; at < 20; at++) {
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+            char type[] = "!!!!~~~~!~!~xxxx!~~!", message[128];
+            struct request request = request_of(JSON, "{}");
+            struct identity id;
+            struct err err;
+            request.headers.type = slice(type, 20);
+            assert_int_equal(identify(&request, &id, &err), IDENTIFY_OK);
+            assert_string_equal(id.type, type);
+            type[at] = (char)bad[i];
+            assert_int_equal(identify(&request, &id, &err), IDENTIFY_HEADER);
+            snprintf(message, sizeof message,
+                     "the header X-GitHub-Event has the byte 0x%02x; visible ASCII (0x21 to 0x7e) "
+                     "is allowed",
+                     bad[i]);
+            assert_string_equal(err.text, message);
+        }
+    }
+}
+
 static void identifiers_may_be_as_long_as_the_limit(void **state) {
     (void)state;
     struct request request = request_of(JSON, "{}");
@@ -312,6 +336,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(id_and_type_come_from_the_headers),
         cmocka_unit_test(a_header_that_is_no_identifier_is_refused),
+        cmocka_unit_test(a_header_is_refused_wherever_its_bad_byte_stands),
         cmocka_unit_test(identifiers_may_be_as_long_as_the_limit),
         cmocka_unit_test(the_media_type_is_json_or_form),
         cmocka_unit_test(a_form_is_decoded_and_then_read_like_json),
