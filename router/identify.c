@@ -7,6 +7,7 @@
 #include "github_body.h"
 #include "json.h"
 #include "json_mask.h"
+#include "visible.h"
 
 _Static_assert(BLOB_PADDING >= JSON_PADDING, "bodies are parsed where they are");
 
@@ -23,26 +24,23 @@ static bool check_header(struct slice value, const char *name, size_t max, struc
                 max);
         return false;
     }
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if (c < 0x21 || c > 0x7e) {
-            err_set(err,
-                    "the header %s has the byte 0x%02x; visible ASCII (0x21 to 0x7e) is allowed",
-                    name, c);
-            return false;
-        }
-    }
-    return true;
+    size_t visible = visible_len(value);
+    if (visible < value.len)
+        err_set(err, "the header %s has the byte 0x%02x; visible ASCII (0x21 to 0x7e) is allowed",
+                name, (unsigned char)value.ptr[visible]);
+    return visible == value.len;
 }
 
 static bool read_headers(const struct event_headers *headers, bool with_hook, struct identity *id,
                          struct err *err) {
-    struct slice delivery = headers->delivery;
-    if (!check_header(headers->type, "X-GitHub-Event", EVENT_TYPE_MAX, err) ||
+    struct slice type = headers->type, delivery = headers->delivery;
+    if (!check_header(type, "X-GitHub-Event", EVENT_TYPE_MAX, err) ||
         !check_header(delivery, "X-GitHub-Delivery", EVENT_ID_MAX, err))
         return false;
-    memcpy(id->type, headers->type.ptr, headers->type.len);
+    memcpy(id->type, type.ptr, type.len);
+    id->type[type.len] = '\0';
     memcpy(id->id, delivery.ptr, delivery.len);
+    id->id[delivery.len] = '\0';
     if (!with_hook)
         return true;
     if (!check_header(headers->hook, "X-GitHub-Hook-ID", EVENT_ID_MAX, err))
@@ -56,6 +54,7 @@ static bool read_headers(const struct event_headers *headers, bool with_hook, st
     }
     id->id[delivery.len] = '+';
     memcpy(id->id + delivery.len + 1, headers->hook.ptr, headers->hook.len);
+    id->id[delivery.len + 1 + headers->hook.len] = '\0';
     return true;
 }
 
@@ -126,22 +125,30 @@ static enum identify read_form(struct json_parser *p, struct slice body, struct 
     return read_json(p, text, id, err);
 }
 
+static enum identify identify(struct json_parser *p, const struct conf_source *source,
+                              const struct event_headers *headers, struct slice body,
+                              struct identity *id, struct err *err) {
+    if (!read_headers(headers, source->event_id_with_hook, id, err))
+        return IDENTIFY_HEADER;
+    switch (media_of(headers->content_type)) {
+    case MEDIA_JSON:
+        return read_json(p, body, id, err);
+    case MEDIA_FORM:
+        return read_form(p, body, id, err);
+    case MEDIA_OTHER:
+        break;
+    }
+    err_set(err, "the Content-Type is none of application/json, application/*+json, "
+                 "application/x-www-form-urlencoded");
+    return IDENTIFY_MEDIA_TYPE;
+}
+
 enum identify identify_github(struct json_parser *p, const struct conf_source *source,
                               const struct event_headers *headers, struct slice body,
                               struct identity *ret, struct err *err) {
-    struct identity id = {0};
-    if (!read_headers(headers, source->event_id_with_hook, &id, err))
-        return IDENTIFY_HEADER;
-    enum media media = media_of(headers->content_type);
-    if (media == MEDIA_OTHER) {
-        err_set(err, "the Content-Type is none of application/json, application/*+json, "
-                     "application/x-www-form-urlencoded");
-        return IDENTIFY_MEDIA_TYPE;
-    }
-    enum identify result =
-        media == MEDIA_FORM ? read_form(p, body, &id, err) : read_json(p, body, &id, err);
+    enum identify result = identify(p, source, headers, body, ret, err);
     json_trim(p);
-    if (result == IDENTIFY_OK)
-        *ret = id;
+    if (result != IDENTIFY_OK)
+        *ret = (struct identity){0};
     return result;
 }

@@ -35,15 +35,17 @@ enum json_kind {
 /* Points into the parser's memory: valid until the next json_parse or json_trim. */
 struct json_value {
     enum json_kind kind;
-    uint64_t number;     /* of JSON_UNSIGNED */
-    struct slice text;   /* of JSON_TEXT: unescaped, valid UTF-8, may hold NUL */
-    const void *node[2]; /* of JSON_OBJECT: simdjson's own reference */
+    union {
+        uint64_t number;     /* of JSON_UNSIGNED */
+        struct slice text;   /* of JSON_TEXT: unescaped, valid UTF-8, may hold NUL */
+        const void *node[2]; /* of JSON_OBJECT: simdjson's own reference */
+    };
 };
 
 /* A key that is looked for, and what was found. */
 struct json_field {
-    struct slice name;
-    bool twice; /* the object has the key more than once; value is the first */
+    struct slice name; /* not empty */
+    bool twice;        /* the object has the key more than once; value is the first */
     struct json_value value;
 };
 
@@ -57,8 +59,8 @@ enum json_result {
 /* Parses and checks the whole text. */
 MUST_CHECK enum json_result json_parse(struct json_parser *p, struct slice text,
                                        struct json_value *ret_root, const char **ret_problem);
-/* Fills every field in one walk over the object, keys compared unescaped; other keys are passed
- * over. */
+/* Fills every field, all of different names, in one walk over the object, keys compared unescaped;
+ * other keys are passed over. */
 void json_pick(const struct json_value *object, struct json_field *fields, size_t count);
 
 /* Memory of the parser for len bytes of text and the padding, contents undefined; NULL: no memory.

@@ -23,50 +23,45 @@ struct json_parser {
 };
 
 static_assert(simdjson::SIMDJSON_PADDING <= JSON_PADDING, "bodies need more padding");
-static_assert(sizeof(dom::element) == sizeof(json_value::node) &&
-                  std::is_trivially_copyable<dom::element>::value,
-              "json_value.node must hold a dom::element");
+static_assert(sizeof(dom::object) == sizeof(json_value::node) &&
+                  std::is_trivially_copyable<dom::object>::value,
+              "json_value.node must hold a dom::object");
 
 /* Below this, memory for a document is taken at once: 64 KiB hold nearly all of GitHub's payloads.
  */
 static constexpr size_t FIRST_CAPACITY = 64 * 1024;
 
-static enum json_kind kind_of(const dom::element &element) {
+static void read_value(const dom::element element, struct json_value *ret) {
     switch (element.type()) {
-    case dom::element_type::ARRAY:
-        return JSON_ARRAY;
-    case dom::element_type::OBJECT:
-        return JSON_OBJECT;
-    case dom::element_type::INT64: {
-        int64_t number = 0;
-        return !element.get(number) && number >= 0 ? JSON_UNSIGNED : JSON_NUMBER;
+    case dom::element_type::OBJECT: {
+        const dom::object members = element.get_object().value_unsafe();
+        std::memcpy(ret->node, &members, sizeof ret->node);
+        ret->kind = JSON_OBJECT;
+        break;
     }
+    case dom::element_type::STRING: {
+        const std::string_view text = element.get_string().value_unsafe();
+        ret->text = slice(text.data(), text.size());
+        ret->kind = JSON_TEXT;
+        break;
+    }
+    case dom::element_type::INT64:
     case dom::element_type::UINT64:
-        return JSON_UNSIGNED;
+        ret->kind = element.get(ret->number) ? JSON_NUMBER : JSON_UNSIGNED;
+        break;
     case dom::element_type::DOUBLE:
-        return JSON_NUMBER;
-    case dom::element_type::STRING:
-        return JSON_TEXT;
+        ret->kind = JSON_NUMBER;
+        break;
+    case dom::element_type::ARRAY:
+        ret->kind = JSON_ARRAY;
+        break;
     case dom::element_type::BOOL:
-        return JSON_BOOL;
+        ret->kind = JSON_BOOL;
+        break;
     case dom::element_type::NULL_VALUE:
-        return JSON_NULL;
+        ret->kind = JSON_NULL;
+        break;
     }
-    return JSON_ABSENT;
-}
-
-static struct json_value value_of(const dom::element &element) {
-    struct json_value value = {};
-    std::string_view text;
-    value.kind = kind_of(element);
-    if (value.kind == JSON_UNSIGNED && element.get(value.number)) {
-        value.kind = JSON_NUMBER;
-    } else if (value.kind == JSON_TEXT && !element.get(text)) {
-        value.text = slice(text.data(), text.size());
-    } else if (value.kind == JSON_OBJECT) {
-        std::memcpy(value.node, &element, sizeof value.node);
-    }
-    return value;
 }
 
 /* malloc gives so much, and more, as a mapping of its own: glibc's DEFAULT_MMAP_THRESHOLD_MAX. */
@@ -133,6 +128,22 @@ static const char *problem_of(simdjson::error_code error) {
     }
 }
 
+/* The first from `member` on whose name has one of the lengths. Nearly all are passed over here, so
+ * nothing is written: what the iterators look up stays in registers. */
+static dom::object::iterator next_of_length(dom::object::iterator member,
+                                            const dom::object::iterator end, uint64_t lengths) {
+    while (member != end && !(lengths >> member.key_length() % 64 & 1)) {
+        ++member;
+    }
+    return member;
+}
+
+/* Most keys of the right length differ in the first letter. */
+static bool has_name(const dom::object::iterator &member, struct slice name) {
+    return *member.key_c_str() == *name.ptr &&
+           member.key_equals(std::string_view(name.ptr, name.len));
+}
+
 extern "C" {
 
 struct json_parser *json_parser_new(void) {
@@ -163,41 +174,34 @@ enum json_result json_parse(struct json_parser *p, struct slice text, struct jso
         *ret_problem = problem_of(error);
         return JSON_BAD;
     }
-    *ret_root = value_of(root);
+    read_value(root, ret_root);
     return JSON_OK;
 }
 
 void json_pick(const struct json_value *object, struct json_field *fields, size_t count) {
-    dom::element element;
     dom::object members;
     if (object->kind != JSON_OBJECT) {
         return;
     }
-    std::memcpy(&element, object->node, sizeof element);
-    if (element.get(members)) {
-        return;
-    }
-    /* A bit for each length of a name, modulo 64: nearly all keys are passed over by it. */
-    uint64_t lengths = 0;
+    std::memcpy(&members, object->node, sizeof members);
+    uint64_t lengths = 0; /* a bit for each length of a name, modulo 64 */
     for (size_t i = 0; i < count; i++) {
         lengths |= UINT64_C(1) << fields[i].name.len % 64;
     }
     const auto end = members.end();
-    for (auto member = members.begin(); member != end; ++member) {
-        const uint32_t len = member.key_length();
-        if (!(lengths >> len % 64 & 1)) {
+    auto member = members.begin();
+    for (; (member = next_of_length(member, end, lengths)) != end; ++member) {
+        struct json_field *field = fields;
+        while (field < fields + count && !has_name(member, field->name)) {
+            field++;
+        }
+        if (field == fields + count) {
             continue;
         }
-        const struct slice key = slice(member.key_c_str(), len);
-        for (size_t i = 0; i < count; i++) {
-            if (!slice_eq(fields[i].name, key)) {
-                continue;
-            }
-            if (fields[i].value.kind == JSON_ABSENT) {
-                fields[i].value = value_of(member.value());
-            } else {
-                fields[i].twice = true;
-            }
+        if (field->value.kind == JSON_ABSENT) {
+            read_value(member.value(), &field->value);
+        } else {
+            field->twice = true;
         }
     }
 }

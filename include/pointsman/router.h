@@ -80,8 +80,8 @@ enum identify {
                     */
     IDENTIFY_MEMORY, /* 503 */
 };
-/* The whole document is checked. `body` has BLOB_PADDING readable bytes behind it. *err says what
- * and where. */
+/* The whole document is checked. `body` has BLOB_PADDING readable bytes behind it. If it is not OK
+ * *ret is empty and *err says what and where. */
 MUST_CHECK enum identify identify_github(struct json_parser *p, const struct conf_source *source,
                                          const struct event_headers *headers, struct slice body,
                                          struct identity *ret, struct err *err);

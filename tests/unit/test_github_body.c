@@ -35,6 +35,7 @@ static enum identify identify(struct slice body, struct identity *ret, struct er
     char *copy = calloc(1, body.len + BLOB_PADDING);
     assert_non_null(copy);
     memcpy(copy, body.ptr, body.len);
+    memset(ret, 'x', sizeof *ret);
     err->text[0] = '\0';
     enum identify result =
         identify_github(parser, &source, &headers, slice(copy, body.len), ret, err);
@@ -49,12 +50,13 @@ static void assert_identified(const char *body, struct identity *ret) {
 }
 
 static void assert_refused(struct slice body, const char *message) {
-    struct identity id = {.entity = "untouched"};
+    struct identity id;
     struct err err;
     if (identify(body, &id, &err) != IDENTIFY_BODY)
         fail_msg("%.*s: taken", SLICE_ARG(body));
     assert_string_equal(err.text, message);
-    assert_string_equal(id.entity, "untouched");
+    assert_string_equal(id.id, "");
+    assert_string_equal(id.entity, "");
 }
 
 #define REPO "\"repository\":{\"id\":5,\"full_name\":\"o/r\",\"owner\":{\"login\":\"o\"}}"
@@ -120,6 +122,35 @@ static void keys_and_texts_are_unescaped(void **state) {
     assert_string_equal(id.owner, "o");
     assert_string_equal(id.action, "closed");
     assert_true(id.closes);
+}
+
+/* Of a key only the length, then the first letter, then all of it is compared. */
+static void a_key_is_found_wherever_it_stands_and_none_of_its_likes(void **state) {
+    (void)state;
+    static const char likes[] =
+        "\"\":1,\"n\":2,\"numbe\":3,\"numbers\":4,\"numbeR\":5,\"Number\":6,\"nxmber\":7,"
+        "\"number\\u0000\":8,\"numbe\\u0000\":9,\"labels\":[{\"number\":10}],\"user\":"
+        "{\"number\":11,\"number\":12},"
+        "\"number6789012345678901234567890123456789012345678901234567890123456789\":13";
+    static const char *const keys[] = {"number", "\\u006eumber", "numbe\\u0072",
+                                       "\\u006e\\u0075\\u006d\\u0062\\u0065\\u0072"};
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        char bodies[4][1024];
+        struct identity id;
+        snprintf(bodies[0], sizeof bodies[0], "{\"issue\":{\"%s\":70,%s}}", keys[i], likes);
+        snprintf(bodies[1], sizeof bodies[1], "{\"issue\":{%s,\"%s\":70}}", likes, keys[i]);
+        snprintf(bodies[2], sizeof bodies[2], "{\"%s\":70,%s}", keys[i], likes);
+        snprintf(bodies[3], sizeof bodies[3], "{%s,\"%s\":70}", likes, keys[i]);
+        for (size_t j = 0; j < ARRAY_LEN(bodies); j++) {
+            assert_identified(bodies[j], &id);
+            assert_true(id.has_number);
+            assert_int_equal(id.number, 70);
+        }
+        snprintf(bodies[0], sizeof bodies[0], "{\"issue\":{\"%s\":70,%s,\"number\":70}}", keys[i],
+                 likes);
+        assert_refused(slice_of(bodies[0]),
+                       "the body has the key issue.number twice; once is allowed");
+    }
 }
 
 static void the_owner_is_of_the_repository_else_the_organization(void **state) {
@@ -190,6 +221,8 @@ static void a_wrong_type_on_the_way_to_the_identity_is_refused(void **state) {
         {"{\"repository\":{\"full_name\":\"a\\u0000b\"}}",
          "in the body repository.full_name has the control character 0x00"},
         {"{\"action\":\"a\\nb\"}", "in the body action has the control character 0x0a"},
+        {"{\"action\":\"eight ok and then caf\\u00e9\\u001f\"}",
+         "in the body action has the control character 0x1f"},
         {"{\"organization\":{\"login\":\"\\u007f\"}}",
          "in the body organization.login has the control character 0x7f"},
     };
@@ -202,6 +235,7 @@ static void a_double_key_on_the_way_is_refused_however_it_is_written(void **stat
     static const char *const cases[][2] = {
         {"{\"action\":\"a\",\"action\":\"a\"}", "action"},
         {"{\"action\":null,\"action\":\"a\"}", "action"},
+        {"{\"action\":\"a\",\"action\":\"b\",\"action\":\"c\"}", "action"},
         {"{\"number\":1,\"n\\u0075mber\":1}", "number"},
         {"{" REPO "," REPO "}", "repository"},
         {"{\"repository\":null," REPO "}", "repository"},
@@ -282,6 +316,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_entity_is_repository_and_number_or_the_next_best),
         cmocka_unit_test(keys_and_texts_are_unescaped),
+        cmocka_unit_test(a_key_is_found_wherever_it_stands_and_none_of_its_likes),
         cmocka_unit_test(the_owner_is_of_the_repository_else_the_organization),
         cmocka_unit_test(three_actions_close_an_entity),
         cmocka_unit_test(a_wrong_type_on_the_way_to_the_identity_is_refused),

@@ -51,6 +51,7 @@ static enum identify identify(const struct request *request, struct identity *re
     assert_non_null(copy);
     if (request->body.len)
         memcpy(copy, request->body.ptr, request->body.len);
+    memset(ret, 'x', sizeof *ret);
     err->text[0] = '\0';
     enum identify result = identify_github(parser, &source, &request->headers,
                                            slice(copy, request->body.len), ret, err);
@@ -115,7 +116,7 @@ static void a_header_that_is_no_identifier_is_refused(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct request request = request_of(JSON, "{}");
-        struct identity id = {.id = "untouched"};
+        struct identity id;
         struct err err;
         request.with_hook = true;
         request.headers.delivery = slice_of(cases[i].delivery);
@@ -123,7 +124,32 @@ static void a_header_that_is_no_identifier_is_refused(void **state) {
         request.headers.hook = slice_of(cases[i].hook);
         assert_int_equal(identify(&request, &id, &err), IDENTIFY_HEADER);
         assert_string_equal(err.text, cases[i].message);
-        assert_string_equal(id.id, "untouched");
+        assert_string_equal(id.id, "");
+        assert_string_equal(id.type, "");
+    }
+}
+
+/* Eight bytes are looked at together, the rest one by one. */
+static void a_header_is_refused_wherever_its_bad_byte_stands(void **state) {
+    (void)state;
+    static const unsigned char bad[] = {0x00, 0x09, 0x20, 0x7f, 0x80, 0xff};
+    for (size_t at = 0; at < 20; at++) {
+        for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+            char type[] = "!!!!~~~~!~!~xxxx!~~!", message[128];
+            struct request request = request_of(JSON, "{}");
+            struct identity id;
+            struct err err;
+            request.headers.type = slice(type, 20);
+            assert_int_equal(identify(&request, &id, &err), IDENTIFY_OK);
+            assert_string_equal(id.type, type);
+            type[at] = (char)bad[i];
+            assert_int_equal(identify(&request, &id, &err), IDENTIFY_HEADER);
+            snprintf(message, sizeof message,
+                     "the header X-GitHub-Event has the byte 0x%02x; visible ASCII (0x21 to 0x7e) "
+                     "is allowed",
+                     bad[i]);
+            assert_string_equal(err.text, message);
+        }
     }
 }
 
@@ -310,6 +336,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(id_and_type_come_from_the_headers),
         cmocka_unit_test(a_header_that_is_no_identifier_is_refused),
+        cmocka_unit_test(a_header_is_refused_wherever_its_bad_byte_stands),
         cmocka_unit_test(identifiers_may_be_as_long_as_the_limit),
         cmocka_unit_test(the_media_type_is_json_or_form),
         cmocka_unit_test(a_form_is_decoded_and_then_read_like_json),
