@@ -4,6 +4,7 @@
 
 #include "digest_int.h" /* before OpenSSL's own */
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,13 +117,13 @@ void random_bytes(void *out, size_t len) {
 
 struct token token_new(void) {
     static _Thread_local uint64_t counted;
-    static _Thread_local uint8_t bytes[16];
-    if (counted++ == 0)
-        random_bytes(bytes, 8);
-    for (int i = 0; i < 8; i++)
-        bytes[15 - i] = (uint8_t)(counted >> (8 * i));
-    struct token token;
-    hex_encode(bytes, sizeof bytes, token.text);
-    token.text[TOKEN_LEN] = '\0';
-    return token;
+    static _Thread_local struct token last; /* its first half stays */
+    uint64_t random;
+    if (counted++ == 0) {
+        random_bytes(&random, sizeof random);
+        hex_encode(&random, sizeof random, last.text);
+    }
+    uint64_t big_endian = htobe64(counted);
+    hex_encode(&big_endian, sizeof big_endian, last.text + 2 * sizeof random);
+    return last;
 }

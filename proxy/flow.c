@@ -42,7 +42,7 @@ static bool is_authentic(struct delivery *d) {
 }
 
 static bool is_identified(struct delivery *d) {
-    struct err err = {""};
+    struct err err;
     if (d->ambiguous) {
         answer_problem(d, ANSWER_EVENT, "a header that identifies the event stands twice");
         return false;
