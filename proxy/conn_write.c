@@ -6,7 +6,8 @@
 #include "delivery.h"
 #include "worker.h"
 
-#define SPARE_MAX (16 * 1024)
+#define SPARE_MAX  (16 * 1024)
+#define JOINED_MAX 512 /* so short a body costs less to copy than to pass as a piece of its own */
 
 /* The reply is complete and out. */
 static void replied(struct conn *c) {
@@ -50,6 +51,8 @@ static void borrow(struct conn *c) {
 
 /* Writes out and body; keeps what the kernel does not take. False: the connection was closed. */
 static bool write_out(struct conn *c, struct slice body) {
+    if (body.len <= JOINED_MAX && buf_append_slice(&c->out, body))
+        body.len = 0;
     while (buf_len(&c->out) || body.len) {
         struct iovec from[2];
         int count = 0;
