@@ -61,13 +61,19 @@ static void count_waiting(struct gate *g, int by) {
     metrics_add(g->worker->metrics, METRIC_WAITING, 0, 0, 0, by);
 }
 
+/* Once a turn, whoever asks for it: what a turn lets in is counted as its pace. */
+static void wake(void *arg) {
+    struct gate *g = arg;
+    task_next_turn(g->worker->loop, &g->let_in);
+}
+
 static void enqueue(struct gate *g, struct conn *c) {
     c->waits = c->waited = true;
     timer_stop(&c->timer); /* it is the worker that is waited for */
     c->started_us = loop_now_us(g->worker->loop);
     TAILQ_INSERT_TAIL(&g->queue, c, waiting);
     count_waiting(g, 1);
-    task_next_turn(g->worker->loop, &g->let_in);
+    wake(g);
 }
 
 static void take_off(struct gate *g, struct conn *c) {
@@ -111,7 +117,7 @@ static void let_in(void *arg) {
     }
     admission_turn(&g->admission, delay_us(g), loop_now_us(g->worker->loop), g->taken, g->waiting);
     if (g->waiting && !store_is_full(g))
-        task_next_turn(g->worker->loop, &g->let_in);
+        wake(g);
     else if (g->waiting)
         timer_set(g->worker->loop, &g->patience, patience_us(g));
 }
@@ -123,14 +129,14 @@ void gate_claim_asked(struct gate *g) {
 void gate_claim_answered(struct gate *g) {
     g->asked--;
     if (g->waiting)
-        task_next_turn(g->worker->loop, &g->let_in);
+        wake(g);
 }
 
 void gate_init(struct gate *g, struct worker *w) {
     *g = (struct gate){.worker = w};
     TAILQ_INIT(&g->queue);
     task_init(&g->let_in, let_in, g);
-    timer_init(&g->patience, let_in, g);
+    timer_init(&g->patience, wake, g);
     timer_init(&g->calm, look, g);
 }
 
