@@ -1,20 +1,27 @@
 /* Header fields: one line into name and value, looking them up, writing them. */
 #include "http_parse.h"
 
-/* Header values are most of a head: eight bytes a step, and byte by byte only where one of them is
- * below SP (HTAB is allowed) or DEL. */
-static bool value_ok(const char *p, size_t len) {
-    const uint64_t ones = UINT64_MAX / 255, high = ones * 0x80;
+/* Sets no high bit if all eight bytes are from SP to "~", as those of most values; the lowest other
+ * one sets one, as nothing is carried or borrowed below it. */
+static uint64_t others_of(const char *p) {
+    const uint64_t ones = UINT64_MAX / 255;
+    uint64_t word;
 
-    for (; len >= 8; p += 8, len -= 8) {
-        uint64_t word, del;
-        memcpy(&word, p, 8);
-        del = word ^ (ones * 0x7f);
-        if ((((word - ones * 0x20) & ~word) | ((del - ones) & ~del)) & high &&
-            !http_all(slice(p, 8), HTTP_VALUE))
-            return false;
+    memcpy(&word, p, 8);
+    return word | (word + ones) | (word - ones * 0x20);
+}
+
+/* The last step may reach back into the name, which is of such bytes too. */
+static bool value_ok(struct slice line, size_t from) {
+    const uint64_t high = UINT64_MAX / 255 * 0x80;
+    uint64_t others = high;
+
+    if (line.len >= 8) {
+        others = others_of(line.ptr + line.len - 8);
+        for (size_t at = from; at < line.len - 8; at += 8)
+            others |= others_of(line.ptr + at);
     }
-    return http_all(slice(p, len), HTTP_VALUE);
+    return !(others & high) || http_all(slice(line.ptr + from, line.len - from), HTTP_VALUE);
 }
 
 static const char *name_problem(struct slice line) {
@@ -43,7 +50,7 @@ enum http_parse http_field_parse(struct slice line, struct http_header *ret,
     if (len == 0 || (!http_name_find(ret->name, ret) && !http_all(ret->name, HTTP_TOKEN)))
         return http_bad(problem, 400, name_problem(line));
 
-    if (!value_ok(line.ptr + len + 1, line.len - len - 1))
+    if (!value_ok(line, len + 1))
         return http_bad(problem, 400, "a control character in a header value");
     ret->value = slice_trim_ows(slice(line.ptr + len + 1, line.len - len - 1));
     return HTTP_OK;
