@@ -1,14 +1,23 @@
 /* Compares, trims and reads numbers from slices; ASCII only, whatever the locale. */
 #include <pointsman/slice.h>
 
-/* Eight letters a step: in each byte bit 5 is set where it holds 'A' to 'Z'; others stay. */
-static uint64_t eight_lower(const char *p) {
-    const uint64_t ones = UINT64_MAX / 255;
+static uint64_t eight(const char *p) {
     uint64_t x;
     memcpy(&x, p, sizeof x);
+    return x;
+}
+
+/* In each byte bit 5 is set where it holds 'A' to 'Z'; others stay. */
+static uint64_t eight_lower(uint64_t x) {
+    const uint64_t ones = UINT64_MAX / 255;
     uint64_t low = x & ones * 0x7f;
     uint64_t from_a = low + ones * (0x80 - 'A'), above_z = low + ones * (0x80 - 'Z' - 1);
     return x | (((from_a & ~above_z & ~x) & ones * 0x80) >> 2);
+}
+
+/* Most letters have the case of those they are compared with. */
+static bool eight_ieq(uint64_t a, uint64_t b) {
+    return a == b || eight_lower(a) == eight_lower(b);
 }
 
 static unsigned char to_lower(char c) {
@@ -17,17 +26,16 @@ static unsigned char to_lower(char c) {
 
 bool slice_ieq_rest(struct slice a, struct slice b) {
     size_t at = 0;
-    for (; a.len - at >= 8; at += 8)
-        if (eight_lower(a.ptr + at) != eight_lower(b.ptr + at))
-            return false;
+    if (a.len >= 8) {
+        for (; at < a.len - 8; at += 8)
+            if (!eight_ieq(eight(a.ptr + at), eight(b.ptr + at)))
+                return false;
+        return eight_ieq(eight(a.ptr + a.len - 8), eight(b.ptr + a.len - 8));
+    }
     for (; at < a.len; at++)
-        if (to_lower(a.ptr[at]) != to_lower(b.ptr[at]))
+        if (a.ptr[at] != b.ptr[at] && to_lower(a.ptr[at]) != to_lower(b.ptr[at]))
             return false;
     return true;
-}
-
-bool slice_iis(struct slice a, const char *text) {
-    return slice_ieq(a, slice_of(text));
 }
 
 static bool is_ows(char c) {
@@ -64,9 +72,9 @@ bool slice_to_u64(struct slice s, uint64_t *ret) {
         if (s.ptr[i] < '0' || s.ptr[i] > '9')
             return false;
         unsigned digit = (unsigned)(s.ptr[i] - '0');
-        if (value > (UINT64_MAX - digit) / 10)
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, digit, &value))
             return false;
-        value = value * 10 + digit;
     }
     *ret = value;
     return true;

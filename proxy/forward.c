@@ -7,66 +7,25 @@
 #include "shared.h"
 #include "worker.h"
 
-/* What the router reads of a request, by its place in struct kept. */
-enum {
-    KEPT_SIGNATURE = 0,
-    KEPT_DELIVERY,
-    KEPT_TYPE,
-    KEPT_HOOK,
-    KEPT_CONTENT_TYPE,
-    KEPT_COUNT,
-    OURS = KEPT_COUNT,
-    OTHER
-};
-
-/* Offsets into the kept head, which still moves while it grows. */
+/* Where the values of what the router reads begin in the kept head, which still moves while it
+ * grows; 0: it did not come. */
 struct kept {
-    size_t at[KEPT_COUNT];
-    size_t len[KEPT_COUNT];
-    bool seen[KEPT_COUNT];
+    size_t at[NAMES_READ];
+    size_t len[NAMES_READ];
 };
-
-static int kind_of(struct slice name) {
-    static const struct {
-        size_t len;
-        const char *name;
-        int kind;
-    } known[] = {
-#define KNOWN(text, kind) {sizeof(text) - 1, text, kind}
-        KNOWN("host", OURS),
-        KNOWN("content-length", OURS),
-        KNOWN("expect", OURS),
-        KNOWN("idempotency-key", OURS),
-        KNOWN("x-forwarded-for", OURS),
-        KNOWN("x-forwarded-proto", OURS),
-        KNOWN("x-forwarded-host", OURS),
-        KNOWN("via", OURS),
-        KNOWN("x-hub-signature-256", KEPT_SIGNATURE),
-        KNOWN("x-github-delivery", KEPT_DELIVERY),
-        KNOWN("x-github-event", KEPT_TYPE),
-        KNOWN("x-github-hook-id", KEPT_HOOK),
-        KNOWN("content-type", KEPT_CONTENT_TYPE),
-#undef KNOWN
-    };
-    for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        if (name.len == known[i].len && slice_ieq(name, slice(known[i].name, known[i].len)))
-            return known[i].kind;
-    return http_is_ours(name) ? OURS : OTHER;
-}
 
 static bool put(struct buf *b, struct slice name, struct slice value) {
     return buf_append_slice(b, name) && buf_puts(b, ": ") && buf_append_slice(b, value) &&
            buf_puts(b, "\r\n");
 }
 
-/* "Name: old, added" or "Name: added"; old are all fields of that name (RFC 9110 §5.3). */
-static bool put_list(struct buf *b, const char *name, const struct http_head *head,
+/* "old, added" or "added"; old are all fields of that name (RFC 9110 §5.3). */
+static bool put_list(struct buf *b, enum http_name id, const struct http_head *head,
                      const char *added) {
-    struct slice wanted = slice_of(name);
-    bool ok = buf_append_slice(b, wanted) && buf_puts(b, ": ");
+    bool ok = true;
     for (unsigned i = 0; ok && i < head->header_count; i++) {
         const struct http_header *h = &head->headers[i];
-        if (h->value.len && slice_ieq(h->name, wanted))
+        if (h->id == id && h->value.len)
             ok = buf_append_slice(b, h->value) && buf_puts(b, ", ");
     }
     return ok && buf_puts(b, added) && buf_puts(b, "\r\n");
@@ -88,45 +47,44 @@ static bool put_traceparent(struct buf *b) {
 static bool keep_headers(struct delivery *d, const struct http_head *head, struct kept *kept) {
     for (unsigned i = 0; i < head->header_count; i++) {
         const struct http_header *h = &head->headers[i];
-        int kind = kind_of(h->name);
-        if (kind == OURS || http_is_hop_by_hop(head, h->name))
+        if (h->traits & (HTTP_HOP | HTTP_REPLACED | HTTP_OURS))
             continue;
         size_t at = d->head.end + h->name.len + 2;
         if (!http_field_put(h, &d->head))
             return false;
-        if (kind == OTHER)
+        if (h->id >= NAMES_READ)
             continue;
-        if (kept->seen[kind] && kind == KEPT_SIGNATURE)
+        if (kept->at[h->id] && h->id == NAME_SIGNATURE)
             d->two_signatures = true;
-        else if (kept->seen[kind])
+        else if (kept->at[h->id])
             d->ambiguous = true;
-        kept->seen[kind] = true;
-        kept->at[kind] = at;
-        kept->len[kind] = h->value.len;
+        kept->at[h->id] = at;
+        kept->len[h->id] = h->value.len;
     }
     return true;
 }
 
-static struct slice kept_slice(const struct delivery *d, const struct kept *kept, int kind) {
-    return kept->seen[kind] ? slice(d->head.data + kept->at[kind], kept->len[kind])
-                            : (struct slice){0};
+static struct slice kept_slice(const struct delivery *d, const struct kept *kept,
+                               enum http_name id) {
+    return slice(kept->at[id] ? d->head.data + kept->at[id] : NULL, kept->len[id]);
 }
 
 bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer) {
     struct kept kept = {0};
-    bool ok = keep_headers(d, head, &kept) && put_list(&d->head, "X-Forwarded-For", head, peer) &&
-              put(&d->head, slice_of("X-Forwarded-Proto"), slice_of("http")) &&
-              put(&d->head, slice_of("X-Forwarded-Host"), head->host) &&
-              put_list(&d->head, "Via", head, "1.1 pointsman") &&
-              (http_header_count(head, "traceparent") > 0 || put_traceparent(&d->head)) &&
+    bool ok = keep_headers(d, head, &kept) && buf_puts(&d->head, "X-Forwarded-For: ") &&
+              put_list(&d->head, NAME_FORWARDED_FOR, head, peer) &&
+              buf_puts(&d->head, "X-Forwarded-Proto: http\r\nX-Forwarded-Host: ") &&
+              buf_append_slice(&d->head, head->host) && buf_puts(&d->head, "\r\nVia: ") &&
+              put_list(&d->head, NAME_VIA, head, "1.1 pointsman") &&
+              (http_known_header(head, NAME_TRACEPARENT).ptr || put_traceparent(&d->head)) &&
               buf_append_slice(&d->target, head->path) &&
               (!head->query.ptr ||
                (buf_puts(&d->target, "?") && buf_append_slice(&d->target, head->query)));
-    d->signature = kept_slice(d, &kept, KEPT_SIGNATURE);
-    d->headers.delivery = kept_slice(d, &kept, KEPT_DELIVERY);
-    d->headers.type = kept_slice(d, &kept, KEPT_TYPE);
-    d->headers.hook = kept_slice(d, &kept, KEPT_HOOK);
-    d->headers.content_type = kept_slice(d, &kept, KEPT_CONTENT_TYPE);
+    d->signature = kept_slice(d, &kept, NAME_SIGNATURE);
+    d->headers.delivery = kept_slice(d, &kept, NAME_DELIVERY);
+    d->headers.type = kept_slice(d, &kept, NAME_EVENT);
+    d->headers.hook = kept_slice(d, &kept, NAME_HOOK);
+    d->headers.content_type = kept_slice(d, &kept, NAME_CONTENT_TYPE);
     return ok;
 }
 
@@ -158,37 +116,31 @@ static bool put_kept(struct buf *out, const struct buf *kept, const struct conf_
     return true;
 }
 
-/* A quoted string of RFC 8941 §3.3.3. */
+/* What stands inside a quoted string (RFC 8941 §3.3.3); mostly there is nothing to escape. */
 static bool put_quoted(struct buf *out, const char *text) {
-    bool ok = buf_puts(out, "\"");
-    for (const char *c = text; ok && *c; c++)
+    size_t plain = strcspn(text, "\"\\");
+    bool ok = buf_append(out, text, plain);
+    for (const char *c = text + plain; ok && *c; c++)
         ok = ((*c != '"' && *c != '\\') || buf_puts(out, "\\")) && buf_append(out, c, 1);
-    return ok && buf_puts(out, "\"");
-}
-
-static bool put_field(struct buf *out, const char *name, const char *value) {
-    return buf_puts(out, name) && buf_puts(out, value) && buf_puts(out, "\r\n");
-}
-
-static bool put_number(struct buf *out, const char *name, uint64_t value) {
-    return buf_puts(out, name) && buf_put_u64(out, value) && buf_puts(out, "\r\n");
+    return ok;
 }
 
 /* What pointsman says of this attempt. */
 static bool put_attempt(struct buf *out, const struct leg *leg) {
     const char *id = leg->delivery->id.id;
-    return put_field(out, "X-Pointsman-Event: ", id) &&
-           put_field(out, "X-Pointsman-Role: ", role_names[leg->role]) &&
-           put_field(out, "X-Pointsman-Backend: ", side_names[leg->side]) &&
-           put_number(out, "X-Pointsman-Attempt: ", leg->attempt) &&
-           put_number(out, "X-Pointsman-Fence: ", leg->fence) &&
-           buf_puts(out, "Idempotency-Key: ") && put_quoted(out, id) && buf_puts(out, "\r\n");
+    return buf_puts(out, "X-Pointsman-Event: ") && buf_puts(out, id) &&
+           buf_puts(out, "\r\nX-Pointsman-Role: ") && buf_puts(out, role_names[leg->role]) &&
+           buf_puts(out, "\r\nX-Pointsman-Backend: ") && buf_puts(out, side_names[leg->side]) &&
+           buf_puts(out, "\r\nX-Pointsman-Attempt: ") && buf_put_u64(out, leg->attempt) &&
+           buf_puts(out, "\r\nX-Pointsman-Fence: ") && buf_put_u64(out, leg->fence) &&
+           buf_puts(out, "\r\nIdempotency-Key: \"") && put_quoted(out, id) &&
+           buf_puts(out, "\"\r\n");
 }
 
 static bool put_host(struct buf *out, const struct conf_url *url) {
     bool v6 = strchr(url->host, ':') != NULL;
     return buf_puts(out, v6 ? "Host: [" : "Host: ") && buf_puts(out, url->host) &&
-           put_number(out, v6 ? "]:" : ":", url->port);
+           buf_puts(out, v6 ? "]:" : ":") && buf_put_u64(out, url->port) && buf_puts(out, "\r\n");
 }
 
 bool forward_head(struct leg *leg) {
@@ -199,6 +151,6 @@ bool forward_head(struct leg *leg) {
            buf_puts(out, "POST ") && buf_puts(out, backend->url.path) &&
            buf_append_slice(out, buf_slice(&d->target)) && buf_puts(out, " HTTP/1.1\r\n") &&
            put_host(out, &backend->url) && put_kept(out, &d->head, backend) &&
-           put_attempt(out, leg) && put_number(out, "Content-Length: ", d->body->len) &&
-           buf_puts(out, "\r\n");
+           put_attempt(out, leg) && buf_puts(out, "Content-Length: ") &&
+           buf_put_u64(out, d->body->len) && buf_puts(out, "\r\n\r\n");
 }

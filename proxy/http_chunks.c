@@ -111,31 +111,19 @@ static void begin_chunk(struct http_chunks *c) {
     c->state = c->left ? CHUNKS_DATA : CHUNKS_LINE;
 }
 
-static const char *step_line_end(struct http_chunks *c, char ch) {
-    switch ((enum chunks_state)c->state) {
-    case CHUNKS_DATA_CR:
-        if (ch != '\r')
-            return "the content of a chunk is not followed by CRLF";
-        c->state = CHUNKS_DATA_LF;
-        return NULL;
-    case CHUNKS_DATA_LF:
-        if (ch != '\n')
-            return "the content of a chunk is not followed by CRLF";
-        c->state = CHUNKS_SIZE;
-        return NULL;
-    default:
-        if (ch != '\n')
-            return "a bare CR in the framing of a chunked body";
-        if (c->state == CHUNKS_SIZE_LF)
-            begin_chunk(c);
-        else
-            c->state = c->state == CHUNKS_FIELD_LF ? CHUNKS_LINE : CHUNKS_DONE;
-        return NULL;
-    }
+static const char *step_end(struct http_chunks *c, char ch, char wanted, enum chunks_state next,
+                            const char *detail) {
+    if (ch != wanted)
+        return detail;
+    c->state = next;
+    return NULL;
 }
 
 /* One byte that is not content. NULL: fine; else what is wrong. */
 static const char *step(struct http_chunks *c, char ch) {
+    static const char unended[] = "the content of a chunk is not followed by CRLF";
+    static const char bare_cr[] = "a bare CR in the framing of a chunked body";
+
     switch ((enum chunks_state)c->state) {
     case CHUNKS_SIZE:
         return step_size(c, ch);
@@ -151,8 +139,19 @@ static const char *step(struct http_chunks *c, char ch) {
     case CHUNKS_NAME:
     case CHUNKS_FIELD:
         return step_trailer(c, ch);
-    default:
-        return step_line_end(c, ch);
+    case CHUNKS_DATA_CR:
+        return step_end(c, ch, '\r', CHUNKS_DATA_LF, unended);
+    case CHUNKS_DATA_LF:
+        return step_end(c, ch, '\n', CHUNKS_SIZE, unended);
+    case CHUNKS_FIELD_LF:
+        return step_end(c, ch, '\n', CHUNKS_LINE, bare_cr);
+    case CHUNKS_LAST_LF:
+        return step_end(c, ch, '\n', CHUNKS_DONE, bare_cr);
+    default: /* CHUNKS_SIZE_LF */
+        if (ch != '\n')
+            return bare_cr;
+        begin_chunk(c);
+        return NULL;
     }
 }
 

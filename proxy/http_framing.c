@@ -13,36 +13,63 @@ static bool has_item(struct slice list, const char *item) {
     return false;
 }
 
-static void read_connection(struct slice list, struct http_control *ret) {
+/* True: it nominates fields, as it names what is no option. */
+static bool read_connection(struct slice list, struct http_control *ret) {
     struct slice item;
+    bool nominates = false;
 
     while (http_list_next(&list, &item)) {
         bool close = slice_iis(item, "close"), keep_alive = slice_iis(item, "keep-alive");
         ret->close |= close;
         ret->keep_alive |= keep_alive;
-        ret->nominates |= !close && !keep_alive;
+        nominates |= !close && !keep_alive;
     }
+    return nominates;
 }
 
-void http_control_read(const struct http_head *head, struct http_control *ret) {
+/* RFC 9110 §7.6.1. */
+static void mark_nominated(struct http_head *head, struct slice list) {
+    struct slice item;
+
+    while (http_list_next(&list, &item))
+        for (unsigned i = 0; i < head->header_count; i++) {
+            struct http_header *field = &head->headers[i];
+            if (!(field->traits & HTTP_FIXED) && slice_ieq(item, field->name))
+                field->traits |= HTTP_HOP;
+        }
+}
+
+void http_control_read(struct http_head *head, struct http_control *ret) {
+    bool nominates = false;
+
     *ret = (struct http_control){0};
     for (unsigned i = 0; i < head->header_count; i++) {
-        struct slice name = head->headers[i].name, value = head->headers[i].value;
-        /* The length rules out nearly all fields without a comparison. */
-        if (name.len == 4 && slice_iis(name, "Host")) {
+        struct slice value = head->headers[i].value;
+        switch (head->headers[i].id) {
+        case NAME_HOST:
             if (ret->hosts++ == 0)
                 ret->host = value;
-        } else if (name.len == 6 && slice_iis(name, "Expect")) {
-            ret->expect_continue |= has_item(value, "100-continue");
-        } else if (name.len == 10 && slice_iis(name, "Connection")) {
-            read_connection(value, ret);
-        } else if (name.len == 14 && slice_iis(name, "Content-Length")) {
+            break;
+        case NAME_CONTENT_LENGTH:
             if (ret->lengths++ == 0)
                 ret->length = value;
-        } else if (name.len == 17 && slice_iis(name, "Transfer-Encoding")) {
+            break;
+        case NAME_TRANSFER_ENCODING:
             ret->codings++;
+            break;
+        case NAME_CONNECTION:
+            nominates |= read_connection(value, ret);
+            break;
+        case NAME_EXPECT:
+            ret->expect_continue |= has_item(value, "100-continue");
+            break;
+        default:
+            break;
         }
     }
+    for (unsigned i = 0; nominates && i < head->header_count; i++)
+        if (head->headers[i].id == NAME_CONNECTION)
+            mark_nominated(head, head->headers[i].value);
 }
 
 /* Only "chunked" alone is understood. §6.1 wants 501 for a coding not understood, §6.3 wants 400
@@ -53,17 +80,19 @@ static enum http_parse check_codings(const struct http_head *head, struct http_p
 
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice rest = head->headers[i].value, item;
-        if (!slice_iis(head->headers[i].name, "Transfer-Encoding"))
+        if (head->headers[i].id != NAME_TRANSFER_ENCODING)
             continue;
         while (http_list_next(&rest, &item)) {
             if (chunked)
                 return http_bad(problem, 400, "Transfer-Encoding goes on after chunked");
+            chunked = slice_iis(item, "chunked");
+            if (chunked)
+                continue;
             if (item.len == 0 || !http_all(item, HTTP_TOKEN))
                 return http_bad(problem, 400, "Transfer-Encoding is malformed");
             if (slice_iis(item, "identity"))
                 return http_bad(problem, 400, "Transfer-Encoding identity does not exist any more");
-            chunked = slice_iis(item, "chunked");
-            unknown |= !chunked;
+            unknown = true;
         }
     }
     if (unknown)
@@ -83,7 +112,6 @@ enum http_parse http_framing_read(struct http_head *head, const struct http_cont
                                   struct http_problem *problem) {
     head->framing = HTTP_NO_BODY;
     head->length = 0;
-    head->nominates = control->nominates;
     head->keep_alive = !control->close && (head->minor >= 1 || control->keep_alive);
 
     if (control->codings && head->minor == 0)

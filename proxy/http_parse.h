@@ -57,6 +57,9 @@ MUST_CHECK enum http_parse http_head_read(const struct http_reader *r, struct ht
 MUST_CHECK enum http_parse http_field_parse(struct slice line, struct http_header *ret,
                                             struct http_problem *problem);
 
+/* Sets id and traits. True: the whole name is known, so it is made of HTTP_TOKEN. */
+bool http_name_find(struct slice name, struct http_header *ret);
+
 /* "HTTP/1.0" or "HTTP/1.1": HTTP_OK or HTTP_BAD (400 or 505). */
 MUST_CHECK enum http_parse http_version_parse(struct slice text, unsigned *ret_minor,
                                               struct http_problem *problem);
@@ -69,11 +72,11 @@ bool http_list_next(struct slice *rest, struct slice *ret_item);
 struct http_control {
     unsigned hosts, lengths, codings; /* fields of Host, Content-Length, Transfer-Encoding */
     struct slice host, length;        /* the first of each */
-    bool close, keep_alive;           /* Connection options … */
-    bool nominates;                   /* … and any other */
+    bool close, keep_alive;           /* Connection options */
     bool expect_continue;
 };
-void http_control_read(const struct http_head *head, struct http_control *ret);
+/* Also marks the fields that Connection nominates as HTTP_HOP. */
+void http_control_read(struct http_head *head, struct http_control *ret);
 
 /* Sets framing and length by Transfer-Encoding and Content-Length alone (RFC 9112 §6.3),
  * HTTP_NO_BODY if there is neither; and keep_alive (§9.3). HTTP_OK or HTTP_BAD. */

@@ -150,11 +150,9 @@ static bool keep_lines(struct leg *leg, const struct http_head *head) {
     if (!buf_reserve(&leg->lines, head->size + OURS_LEN))
         return false;
     for (unsigned i = 0; i < head->header_count; i++) {
-        struct slice name = head->headers[i].name;
-        if (http_is_hop_by_hop(head, name) ||
-            (name.len == 14 && slice_iis(name, "content-length")) || http_is_ours(name))
-            continue;
-        if (!http_field_put(&head->headers[i], &leg->lines))
+        const struct http_header *field = &head->headers[i];
+        bool passed = !(field->traits & (HTTP_HOP | HTTP_OURS)) && field->id != NAME_CONTENT_LENGTH;
+        if (passed && !http_field_put(field, &leg->lines))
             return false;
     }
     return true;
@@ -168,7 +166,7 @@ static void on_head(struct exchange *x, const struct http_head *head) {
                                                   : UINT64_MAX;
     if (!keep_lines(leg, head))
         buf_reset(&leg->lines);
-    struct slice pause = http_header(head, "retry-after");
+    struct slice pause = http_known_header(head, NAME_RETRY_AFTER);
     uint64_t ms;
     if (pause.ptr && retry_after_parse(pause, clock_wall_us(), &ms))
         leg->retry_after_ms = ms;

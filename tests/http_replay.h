@@ -79,7 +79,8 @@ static inline const char *replay_compare(const struct replay_result *a,
         return "a number or a flag";
     for (unsigned i = 0; i < x->header_count; i++)
         if (!replay_same_slice(x->headers[i].name, a, y->headers[i].name, b) ||
-            !replay_same_slice(x->headers[i].value, a, y->headers[i].value, b))
+            !replay_same_slice(x->headers[i].value, a, y->headers[i].value, b) ||
+            x->headers[i].id != y->headers[i].id || x->headers[i].traits != y->headers[i].traits)
             return "a header";
     return NULL;
 }

@@ -22,9 +22,39 @@ enum http_framing {
     HTTP_UNTIL_CLOSE, /* responses only */
 };
 
+/* The names the program asks for; what the router reads comes first. */
+enum http_name {
+    NAME_SIGNATURE = 0, /* X-Hub-Signature-256 */
+    NAME_DELIVERY,      /* X-GitHub-Delivery */
+    NAME_EVENT,         /* X-GitHub-Event */
+    NAME_HOOK,          /* X-GitHub-Hook-ID */
+    NAME_CONTENT_TYPE,
+    NAMES_READ, /* how many the router reads */
+    NAME_HOST = NAMES_READ,
+    NAME_CONNECTION,
+    NAME_KEEP_ALIVE,
+    NAME_CONTENT_LENGTH,
+    NAME_TRANSFER_ENCODING,
+    NAME_EXPECT,
+    NAME_RETRY_AFTER,
+    NAME_VIA,
+    NAME_FORWARDED_FOR, /* X-Forwarded-For */
+    NAME_TRACEPARENT,
+    NAME_OTHER,
+};
+
+enum http_trait {
+    HTTP_HOP = 1,      /* about this hop only (RFC 9110 §7.6.1), or nominated by Connection */
+    HTTP_FIXED = 2,    /* host, body, signature, identity: can not be nominated */
+    HTTP_REPLACED = 4, /* not passed on in a request: this program says or answers it itself */
+    HTTP_OURS = 8,     /* X-Pointsman-…: said by this program alone (DESIGN §5) */
+};
+
 struct http_header {
     struct slice name;
     struct slice value; /* without surrounding white space */
+    enum http_name id;
+    unsigned traits; /* a sum of enum http_trait */
 };
 
 struct http_limits {
@@ -48,7 +78,6 @@ struct http_head {
     /* both */
     unsigned minor; /* HTTP/1.minor */
     bool keep_alive;
-    bool nominates; /* Connection names other fields (RFC 9110 §7.6.1) */
     enum http_framing framing;
     uint64_t length; /* of HTTP_LENGTH */
     unsigned header_count;
@@ -78,15 +107,9 @@ MUST_CHECK enum http_parse http_parse_response(const char *data, size_t len, siz
 
 /* "Name: value" and CRLF, for a field of a head whose bytes are still there. False: no room. */
 MUST_CHECK bool http_field_put(const struct http_header *field, struct buf *out);
-/* First field of that name (ASCII case ignored); absent slice if none. */
+/* First field of that name, in any case of its letters; absent slice if none. */
+struct slice http_known_header(const struct http_head *head, enum http_name id);
 struct slice http_header(const struct http_head *head, const char *name);
-/* How many fields of that name. */
-unsigned http_header_count(const struct http_head *head, const char *name);
-/* Is it about this hop only (RFC 9110 §7.6.1), or nominated by Connection? Host, Content-Length and
- * what carries signature or identity can not be nominated away. */
-bool http_is_hop_by_hop(const struct http_head *head, struct slice name);
-/* X-Pointsman-…: said by this program alone (DESIGN §5). */
-bool http_is_ours(struct slice name);
 
 /* ---- chunked bodies: resumable at every byte ---- */
 struct http_chunks {

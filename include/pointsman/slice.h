@@ -38,7 +38,9 @@ static inline bool slice_ieq(struct slice a, struct slice b) {
     return a.len == b.len &&
            (a.len == 0 || (((a.ptr[0] ^ b.ptr[0]) & ~0x20) == 0 && slice_ieq_rest(a, b)));
 }
-bool slice_iis(struct slice a, const char *text);
+static inline bool slice_iis(struct slice a, const char *text) {
+    return slice_ieq(a, slice_of(text));
+}
 
 /* Without leading and trailing space and tab (`ows`) or any ASCII white space (`space`). */
 struct slice slice_trim_ows(struct slice s);

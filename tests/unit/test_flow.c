@@ -230,6 +230,13 @@ static void an_answer_that_never_ends_is_passed_on_up_to_the_deadline_and_beyond
     rig_stop(&r);
 }
 
+static unsigned count_of(const struct http_head *head, const char *name) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < head->header_count; i++)
+        count += slice_iis(head->headers[i].name, name);
+    return count;
+}
+
 static void headers_of_the_hop_and_ours_are_not_passed_back(void **state) {
     (void)state;
     struct rig r;
@@ -244,8 +251,8 @@ static void headers_of_the_hop_and_ours_are_not_passed_back(void **state) {
     assert_header(&head, "x-end", "yes");
     assert_header(&head, "x-pointsman-mode", "legacy_only");
     assert_header(&head, "x-pointsman-event", "e");
-    assert_int_equal(http_header_count(&head, "x-pointsman-mode"), 1);
-    assert_int_equal(http_header_count(&head, "set-cookie"), 2);
+    assert_int_equal(count_of(&head, "x-pointsman-mode"), 1);
+    assert_int_equal(count_of(&head, "set-cookie"), 2);
     rig_stop(&r);
 }
 

@@ -34,21 +34,24 @@ static int lower(int c) {
     return c >= 'A' && c <= 'Z' ? c + 0x20 : c;
 }
 
-/* Every pair of bytes at every place of a long text and of a short one. */
-static void long_texts_compare_byte_by_byte(void **state) {
+/* Every pair of bytes at every place, in texts shorter and longer than the steps they are compared
+ * in. */
+static void texts_of_any_length_compare_byte_by_byte(void **state) {
     (void)state;
-    for (size_t at = 0; at < 11; at++)
-        for (int a = 0; a < 256; a++)
-            for (int b = 0; b < 256; b++) {
-                char one[12] = "Zz@[`{\x7f\x80"
-                               "Aa?",
-                     two[12] = "zZ@[`{\x7f\x80"
-                               "aA?";
+    static const size_t lens[] = {1, 7, 8, 11, 16, 19};
+    for (size_t i = 0; i < ARRAY_LEN(lens); i++)
+        for (size_t at = 0; at < lens[i]; at++)
+            for (int byte = 0; byte < 256 * 256; byte++) {
+                char one[] = "Zz@[`{\x7f\x80"
+                             "Aa?Mm/:-_zZ",
+                     two[] = "zZ@[`{\x7f\x80"
+                             "aA?mM/:-_Zz";
+                int a = byte / 256, b = byte % 256;
                 one[at] = (char)a;
                 two[at] = (char)b;
-                bool same = slice_ieq(slice(one, 11), slice(two, 11));
+                bool same = slice_ieq(slice(one, lens[i]), slice(two, lens[i]));
                 if (same != (lower(a) == lower(b)))
-                    fail_msg("%#x and %#x at %zu", a, b, at);
+                    fail_msg("%#x and %#x at %zu of %zu", a, b, at, lens[i]);
             }
 }
 
@@ -134,7 +137,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_slices_have_equal_bytes_and_lengths),
         cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
-        cmocka_unit_test(long_texts_compare_byte_by_byte),
+        cmocka_unit_test(texts_of_any_length_compare_byte_by_byte),
         cmocka_unit_test(trimming_takes_both_ends_and_nothing_inside),
         cmocka_unit_test(numbers_are_digits_that_fit),
         cmocka_unit_test(hex_digits_have_values_in_either_case),
