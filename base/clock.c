@@ -1,6 +1,7 @@
 /* Reads the clocks and writes RFC 3339 time. */
 #include <pointsman/clock.h>
 
+#include <string.h>
 #include <time.h>
 
 static uint64_t (*mono_source)(void);
@@ -47,24 +48,38 @@ static void civil_date(uint64_t days, uint64_t *ret_year, uint64_t *ret_month, u
     *ret_year = era * 400 + year_of_era + (*ret_month <= 2 ? 1 : 0);
 }
 
-void clock_rfc3339(uint64_t wall_us, char out[32]) {
-    uint64_t ms = wall_us / 1000;
-    uint64_t seconds = ms / 1000;
+/* Without the fraction of the second. */
+static void print_second(uint64_t second, char *at) {
     uint64_t year, month, day;
-    civil_date(seconds / 86400, &year, &month, &day);
-    char *at = put_digits(out, year, 4);
+    civil_date(second / 86400, &year, &month, &day);
+    at = put_digits(at, year, 4);
     *at++ = '-';
     at = put_digits(at, month, 2);
     *at++ = '-';
     at = put_digits(at, day, 2);
     *at++ = 'T';
-    at = put_digits(at, seconds / 3600 % 24, 2);
+    at = put_digits(at, second / 3600 % 24, 2);
     *at++ = ':';
-    at = put_digits(at, seconds / 60 % 60, 2);
+    at = put_digits(at, second / 60 % 60, 2);
     *at++ = ':';
-    at = put_digits(at, seconds % 60, 2);
+    put_digits(at, second % 60, 2);
+}
+
+/* A busy thread asks many times a second. */
+static _Thread_local struct {
+    uint64_t second;
+    char text[sizeof "1970-01-01T00:00:00"];
+} last = {0, "1970-01-01T00:00:00"};
+
+void clock_rfc3339(uint64_t wall_us, char out[32]) {
+    uint64_t second = wall_us / 1000000;
+    if (second != last.second) {
+        print_second(second, last.text);
+        last.second = second;
+    }
+    memcpy(out, last.text, sizeof last.text);
+    char *at = out + sizeof last.text - 1;
     *at++ = '.';
-    at = put_digits(at, ms % 1000, 3);
-    *at++ = 'Z';
-    *at = '\0';
+    at = put_digits(at, wall_us / 1000 % 1000, 3);
+    memcpy(at, "Z", 2);
 }

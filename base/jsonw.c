@@ -5,41 +5,123 @@
 
 #include <pointsman/text.h>
 
-/* Mostly there is room, and the bytes are few: then no call is worth its price. */
 static inline void put(struct jsonw *w, const void *ptr, size_t len) {
-    struct buf *out = w->out;
-    if (len <= buf_room_len(out) && len > 0) {
-        memcpy(buf_room(out), ptr, len);
-        out->end += len;
-    } else if (!buf_append(out, ptr, len)) {
+    if (!buf_append(w->out, ptr, len))
         w->failed = true;
-    }
-}
-
-static inline void put_char(struct jsonw *w, char c) {
-    put(w, &c, 1);
-}
-
-/* True: none of the eight bytes needs a closer look. A borrow can only make it falsely say no. */
-static bool eight_plain(const char *p) {
-    const uint64_t ones = 0x0101010101010101u;
-    uint64_t x;
-    memcpy(&x, p, sizeof x);
-    uint64_t odd = x | (x - ones * 0x20) | ((x ^ ones * '"') - ones) | ((x ^ ones * '\\') - ones);
-    return (odd & ones * 0x80) == 0;
 }
 
 static bool is_plain(unsigned char c) {
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* Not 0: one of the eight bytes needs a closer look. A borrow can only make it say so falsely. */
+static uint64_t odd_of(uint64_t x) {
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t odd = x | (x - ones * 0x20) | ((x ^ ones * '"') - ones) | ((x ^ ones * '\\') - ones);
+    return odd & ones * 0x80;
+}
+
+static uint64_t copy_eight(char *to, const char *from) {
+    uint64_t x;
+    memcpy(&x, from, sizeof x);
+    memcpy(to, &x, sizeof x);
+    return odd_of(x);
+}
+
+static uint64_t copy_four(char *to, const char *from) {
+    uint32_t x;
+    memcpy(&x, from, sizeof x);
+    memcpy(to, &x, sizeof x);
+    return x;
+}
+
+/* By words, of which the last overlaps: most keys and texts are short, and a call would cost more.
+ * False: a byte that was copied needs a closer look. */
+static ALWAYS_INLINE bool copy(char *to, struct slice s) {
+    uint64_t odd = 0;
+    if (s.len >= 8) {
+        for (size_t n = 0; n < s.len - 8; n += 8)
+            odd |= copy_eight(to + n, s.ptr + n);
+        odd |= copy_eight(to + s.len - 8, s.ptr + s.len - 8);
+    } else if (s.len >= 4) {
+        odd = odd_of(copy_four(to, s.ptr) | copy_four(to + s.len - 4, s.ptr + s.len - 4) << 32);
+    } else {
+        for (size_t n = 0; n < s.len; n++) {
+            to[n] = s.ptr[n];
+            odd |= !is_plain((unsigned char)s.ptr[n]);
+        }
+    }
+    return odd == 0;
+}
+
 static size_t plain_run(const char *p, size_t len) {
     size_t n = 0;
-    while (len - n >= 8 && eight_plain(p + n))
-        n += 8;
     while (n < len && is_plain((unsigned char)p[n]))
         n++;
     return n;
+}
+
+bool jsonw_make_room(struct jsonw *w, size_t n) {
+    if (!buf_reserve(w->out, n))
+        w->failed = true;
+    return !w->failed;
+}
+
+static inline bool has_room(struct jsonw *w, size_t n) {
+    return n <= buf_room_len(w->out) || jsonw_make_room(w, n);
+}
+
+static inline void put_comma(struct jsonw *w, char *at) {
+    *at = ',';
+    w->out->end = (size_t)(at + 1 - w->out->data);
+}
+
+static inline void end_object(struct jsonw *w, const char *end) {
+    if (w->failed)
+        return;
+    w->out->end -= buf_room(w->out)[-1] == ',';
+    put(w, end, strlen(end));
+}
+
+void jsonw_put_open(struct jsonw *w) {
+    put(w, "{", 1);
+}
+
+void jsonw_close(struct jsonw *w) {
+    end_object(w, "},");
+}
+
+void jsonw_begin(struct jsonw *w, struct buf *out) {
+    *w = (struct jsonw){.out = out};
+    jsonw_put_open(w);
+}
+
+void jsonw_end(struct jsonw *w) {
+    end_object(w, "}");
+}
+
+void jsonw_put_raw(struct jsonw *w, struct slice json) {
+    put(w, json.ptr, json.len);
+    put(w, ",", 1);
+}
+
+void jsonw_put_u64(struct jsonw *w, uint64_t value) {
+    if (!has_room(w, U64_DIGITS + 1))
+        return;
+    char *at = buf_room(w->out);
+    put_comma(w, at + u64_print(value, at));
+}
+
+void jsonw_milli(struct jsonw *w, struct slice key, uint64_t thousandths) {
+    if (!has_room(w, key.len + MILLI_DIGITS + 4))
+        return;
+    char *at = buf_room(w->out);
+    *at++ = '"';
+    copy(at, key);
+    at += key.len;
+    memcpy(at, "\":", 2);
+    at += 2;
+    put_comma(w, at + milli_print(thousandths, at));
 }
 
 /* Length of the well-formed sequence at p, 0 if there is none: RFC 3629 §4 (no overlong forms, no
@@ -83,23 +165,9 @@ static void put_escape(struct jsonw *w, unsigned char c) {
     put(w, (char[]){'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]}, 6);
 }
 
-/* Most texts need no escape: they are put with one check of the room. */
-static bool put_plain(struct jsonw *w, struct slice s) {
-    struct buf *out = w->out;
-    if (s.len + 2 > buf_room_len(out) || plain_run(s.ptr, s.len) < s.len)
-        return false;
-    char *at = buf_room(out);
-    *at++ = '"';
-    memcpy(at, s.ptr, s.len);
-    at[s.len] = '"';
-    out->end += s.len + 2;
-    return true;
-}
-
-static void put_string(struct jsonw *w, struct slice s) {
-    if (put_plain(w, s))
-        return;
-    put_char(w, '"');
+/* With a closer look, and no more room than it takes. */
+static COLD void put_odd(struct jsonw *w, struct slice s) {
+    put(w, "\"", 1);
     for (size_t at = 0; at < s.len;) {
         size_t n = plain_run(s.ptr + at, s.len - at);
         put(w, s.ptr + at, n);
@@ -119,67 +187,24 @@ static void put_string(struct jsonw *w, struct slice s) {
             put(w, "\xef\xbf\xbd", 3);
         at += n > 0 ? n : 1;
     }
-    put_char(w, '"');
+    put(w, "\",", 2);
 }
 
-void jsonw_put_str(struct jsonw *w, struct slice s) {
-    if (s.ptr)
-        put_string(w, s);
-    else
-        put(w, "null", 4);
-}
-
-void jsonw_put_open(struct jsonw *w) {
-    put_char(w, '{');
-    w->comma = false;
-}
-
-void jsonw_close(struct jsonw *w) {
-    put_char(w, '}');
-    w->comma = true;
-}
-
-void jsonw_begin(struct jsonw *w, struct buf *out) {
-    *w = (struct jsonw){.out = out};
-    jsonw_put_open(w);
-}
-
-void jsonw_end(struct jsonw *w) {
-    jsonw_close(w);
-}
-
-void jsonw_put_key(struct jsonw *w, struct slice key) {
-    struct buf *out = w->out;
-    if (key.len + 4 > buf_room_len(out) && !buf_reserve(out, key.len + 4)) {
-        w->failed = true;
+void jsonw_put_str(struct jsonw *w, struct slice value) {
+    if (!value.ptr) {
+        jsonw_put_raw(w, slice_of("null"));
         return;
     }
-    char *at = buf_room(out);
-    *at = ',';
-    at += w->comma;
-    *at++ = '"';
-    memcpy(at, key.ptr, key.len);
-    memcpy(at + key.len, "\":", 2);
-    out->end = (size_t)(at + key.len + 2 - out->data);
-    w->comma = true;
+    char *at = buf_room(w->out);
+    if (value.len + 3 > buf_room_len(w->out) || !copy(at + 1, value)) {
+        put_odd(w, value);
+        return;
+    }
+    *at = '"';
+    at[value.len + 1] = '"';
+    put_comma(w, at + value.len + 2);
 }
 
-void jsonw_put_u64(struct jsonw *w, uint64_t value) {
-    char digits[U64_DIGITS];
-    put(w, digits, u64_print(value, digits));
-}
-
-void jsonw_put_milli(struct jsonw *w, uint64_t thousandths) {
-    char text[U64_DIGITS + 4];
-    size_t len = u64_print(thousandths / 1000, text);
-    unsigned rest = (unsigned)(thousandths % 1000);
-    text[len] = '.';
-    text[len + 1] = (char)('0' + rest / 100);
-    text[len + 2] = (char)('0' + rest / 10 % 10);
-    text[len + 3] = (char)('0' + rest % 10);
-    put(w, text, len + 4);
-}
-
-void jsonw_put_raw(struct jsonw *w, struct slice json) {
-    put(w, json.ptr, json.len);
+void jsonw_put_strz(struct jsonw *w, const char *value) {
+    jsonw_put_str(w, slice_of(value));
 }

@@ -38,6 +38,15 @@ static void lay_out(struct metrics *m, unsigned def) {
     m->cells += combinations * l->width;
 }
 
+static void index_buckets(struct metrics *m) {
+    size_t bucket = 0;
+    for (unsigned bits = 0; bits < 64; bits++) {
+        while (bucket < METRICS_BOUNDS && metrics_bounds_us[bucket] < UINT64_C(1) << bits)
+            bucket++;
+        m->first_bucket[bits] = (uint8_t)bucket;
+    }
+}
+
 struct metrics *metrics_new(const struct metric_def *defs, unsigned count) {
     struct metrics *m = calloc(1, sizeof *m + count * sizeof m->layouts[0]);
     if (!m)
@@ -46,6 +55,7 @@ struct metrics *metrics_new(const struct metric_def *defs, unsigned count) {
     m->count = count;
     for (unsigned def = 0; def < count; def++)
         lay_out(m, def);
+    index_buckets(m);
     return m;
 }
 
@@ -76,7 +86,8 @@ struct metrics_slab *metrics_slab(struct metrics *m) {
     return slab;
 }
 
-static size_t find_cell(const struct metrics *m, unsigned def, unsigned a, unsigned b, unsigned c) {
+static inline size_t find_cell(const struct metrics *m, unsigned def, unsigned a, unsigned b,
+                               unsigned c) {
     assert(def < m->count);
     const struct metrics_layout *l = &m->layouts[def];
     assert(a < l->counts[0] && b < l->counts[1] && c < l->counts[2]);
@@ -95,24 +106,19 @@ void metrics_add(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, u
     add_to(s, find_cell(s->owner, def, a, b, c), n);
 }
 
-/* The first bucket whose bound is not below us. */
-static size_t find_bucket(uint64_t us) {
-    size_t low = 0, high = METRICS_BOUNDS;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (metrics_bounds_us[middle] < us)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+/* The first bucket whose bound is not below us: at most two bounds lie between powers of two. */
+static size_t find_bucket(const struct metrics *m, uint64_t us) {
+    size_t bucket = m->first_bucket[63 - __builtin_clzll(us | 1)];
+    while (bucket < METRICS_BOUNDS && metrics_bounds_us[bucket] < us)
+        bucket++;
+    return bucket;
 }
 
 void metrics_observe_us(struct metrics_slab *s, unsigned def, unsigned a, unsigned b, unsigned c,
                         uint64_t us) {
     size_t cell = find_cell(s->owner, def, a, b, c);
-    assert(s->owner->defs[def].kind == METRIC_HISTOGRAM);
-    add_to(s, cell + find_bucket(us), 1);
+    assert(s->owner->layouts[def].width > METRICS_SUM_CELL);
+    add_to(s, cell + find_bucket(s->owner, us), 1);
     add_to(s, cell + METRICS_SUM_CELL, (int64_t)us);
 }
 

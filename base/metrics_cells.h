@@ -26,6 +26,7 @@ struct metrics {
     unsigned count;
     size_t cells;
     struct metrics_slab *_Atomic slabs; /* newest first; only ever grows */
+    uint8_t first_bucket[64];           /* for numbers whose highest bit is this one */
     struct metrics_layout layouts[];
 };
 

@@ -9,18 +9,41 @@ static const char pairs[] = "00010203040506070809101112131415161718192021222324"
                             "50515253545556575859606162636465666768697071727374"
                             "75767778798081828384858687888990919293949596979899";
 
+/* A bit is worth 1233 / 4096 of a digit: that tells how many there are, or one less. */
+static size_t digits_of(uint64_t value) {
+    /* clang-format off */
+    static const uint64_t tens[U64_DIGITS] = {
+        0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000,
+        100000000000, 1000000000000, 10000000000000, 100000000000000, 1000000000000000,
+        10000000000000000, 100000000000000000, 1000000000000000000, 10000000000000000000u,
+    };
+    /* clang-format on */
+    size_t bits = 64 - (size_t)__builtin_clzll(value | 1);
+    size_t digits = bits * 1233 / 4096;
+    return digits + (value >= tens[digits]);
+}
+
 size_t u64_print(uint64_t value, char out[U64_DIGITS]) {
-    char digits[U64_DIGITS];
-    size_t at = sizeof digits;
-    while (value >= 10) {
+    size_t len = digits_of(value);
+    char *at = out + len;
+    for (; value >= 100; value /= 100) {
         at -= 2;
-        memcpy(digits + at, pairs + 2 * (value % 100), 2);
-        value /= 100;
+        memcpy(at, pairs + 2 * (value % 100), 2);
     }
-    if (value > 0 || at == sizeof digits)
-        digits[--at] = (char)('0' + value);
-    memcpy(out, digits + at, sizeof digits - at);
-    return sizeof digits - at;
+    if (value >= 10)
+        memcpy(out, pairs + 2 * value, 2);
+    else
+        out[0] = (char)('0' + value);
+    return len;
+}
+
+size_t milli_print(uint64_t value, char out[MILLI_DIGITS]) {
+    size_t len = u64_print(value / 1000, out);
+    unsigned rest = (unsigned)(value % 1000);
+    out[len] = '.';
+    memcpy(out + len + 1, pairs + 2 * (rest / 10), 2);
+    out[len + 3] = (char)('0' + rest % 10);
+    return len + 4;
 }
 
 void text_begin(struct text *t, char *out, size_t room) {

@@ -159,7 +159,7 @@ static bool print_report(const struct run *run) {
     jsonw_u64(&w, "unsent", c->unsent);
     jsonw_u64(&w, "repeated", c->repeated);
     write_answers(&w, c);
-    jsonw_milli(&w, "seconds", run->took_us / 1000);
+    jsonw_milli(&w, slice_of("seconds"), run->took_us / 1000);
     jsonw_u64(&w, "body_bytes", run->payload.body_len);
     jsonw_u64(&w, "entities", run->payload.count);
     write_latency(&w, "latency_us", &c->latency);

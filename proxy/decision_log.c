@@ -7,6 +7,13 @@
 
 static const char *const leg_refused_names[] = {NULL, "overloaded", "breaker"};
 
+/* So that no length is counted in every line. */
+static const struct slice step_keys[STEP_COUNT] = {
+#define STEP(id, name, what) {name, sizeof name - 1},
+    STEPS(STEP)
+#undef STEP
+};
+
 /* w NULL: this level is not logged; the metric is kept all the same. */
 static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_slab *metrics) {
     uint64_t last = d->began_us;
@@ -19,18 +26,44 @@ static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_
         last = d->at_us[step] > last ? d->at_us[step] : last;
         metrics_observe_us(metrics, METRIC_STEP_SECONDS, (unsigned)step, 0, 0, us);
         if (w)
-            jsonw_milli(w, step_names[step], us);
+            jsonw_milli(w, step_keys[step], us);
     }
     if (w)
         jsonw_close(w);
 }
 
-static void put_decision(struct jsonw *w, const struct delivery *d) {
-    jsonw_strz(w, "mode", mode_names[d->control.mode]);
+/* Changes seldom: a thread keeps the members it wrote last. */
+static _Thread_local struct {
+    struct control control;
+    size_t len; /* 0: none yet */
+    char text[160];
+} last_control;
+
+static void write_control(const struct control *control) {
+    const size_t room = sizeof last_control.text;
+    struct buf out = {.data = last_control.text, .cap = room, .max = room};
+    struct jsonw w;
     char percentage[16];
-    percentage_print(d->control.ppm, percentage);
-    jsonw_raw(w, "percentage", slice_of(percentage));
-    jsonw_u64(w, "epoch", d->control.epoch);
+    percentage_print(control->ppm, percentage);
+    jsonw_begin(&w, &out);
+    jsonw_strz(&w, "mode", mode_names[control->mode]);
+    jsonw_raw(&w, "percentage", slice_of(percentage));
+    jsonw_u64(&w, "epoch", control->epoch);
+    jsonw_end(&w);
+    last_control.control = *control;
+    last_control.len = buf_len(&out);
+}
+
+static void put_control(struct jsonw *w, const struct control *control) {
+    const struct control *last = &last_control.control;
+    if (last_control.len == 0 || control->mode != last->mode || control->ppm != last->ppm ||
+        control->epoch != last->epoch)
+        write_control(control);
+    jsonw_put_raw(w, slice(last_control.text + 1, last_control.len - 2)); /* without { and } */
+}
+
+static void put_decision(struct jsonw *w, const struct delivery *d) {
+    put_control(w, &d->control);
     if (d->decision.bucket != BUCKET_NONE)
         jsonw_u64(w, "bucket", d->decision.bucket);
     jsonw_strz(w, "side", side_name(d->decision.side));

@@ -5,6 +5,11 @@
 #define MUST_CHECK               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 
+/* For what folds away where the arguments are constants, whatever its size looks like. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+/* Out of the way of its caller's usual path. */
+#define COLD __attribute__((cold, noinline))
+
 #define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 

@@ -213,6 +213,19 @@ scenario('the decision line explains an event', async (world) => {
   assert.ok('fence' in line && 'claim' in line, JSON.stringify(line));
 });
 
+scenario('the decision line tells the mode, the percentage and the epoch of its own event', async (world) => {
+  const { pm } = await world.system({ mode: 'gradual', percentage: 25 });
+  const moves = [['gradual', 25], ['gradual', 12.5], ['parallel', 12.5], ['gradual', 25], ['gradual', 50], ['gradual', 25]];
+  for (const [i, [mode, percentage]] of moves.entries()) {
+    if (i > 0) await pm.move(mode, percentage);
+    if (i === 4) continue; // the next line differs from the last one in its epoch alone
+    const event = await opened(i + 1);
+    await pm.send(event);
+    const line = await pm.decision(event.id);
+    assert.deepEqual([line.mode, line.percentage, line.epoch], [mode, percentage, i + 1]);
+  }
+});
+
 // ---- many ----
 
 scenario('1,000 idle connections hold nobody up and are all served', async (world) => {

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,8 +69,9 @@ static void thousandths_are_written_with_three_decimals(void **state) {
         struct jsonw w;
         buf_init(&b, 4096);
         jsonw_begin(&w, &b);
-        jsonw_milli(&w, "k", cases[i].thousandths);
-        struct slice got = slice(buf_at(&b) + 5, buf_len(&b) - 5);
+        jsonw_milli(&w, slice_of("k"), cases[i].thousandths);
+        jsonw_end(&w);
+        struct slice got = slice(buf_at(&b) + 5, buf_len(&b) - 6);
         if (!slice_is(got, cases[i].text))
             fail_msg("%s: %.*s", cases[i].text, SLICE_ARG(got));
         buf_free(&b);
@@ -115,6 +117,35 @@ static void strings_are_escaped_and_repaired(void **state) {
         if (!slice_is(got, cases[i].out))
             fail_msg("case %zu: %.*s", i, SLICE_ARG(got));
         buf_free(&b);
+    }
+}
+
+/* Texts are copied by words: of any length, and with the odd byte anywhere. */
+static void no_byte_escapes_a_look_wherever_it_stands(void **state) {
+    (void)state;
+    static const struct {
+        char odd;
+        const char *written;
+    } cases[] = {{'x', "x"}, {'"', "\\\""}, {'\\', "\\\\"}, {'\x1f', "\\u001f"}, {'\x80', BAD}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        for (size_t len = 1; len <= 40; len++) {
+            for (size_t place = 0; place < len; place++) {
+                char text[64], expect[64];
+                for (size_t n = 0; n < len; n++)
+                    text[n] = (char)('a' + n % 26);
+                text[place] = cases[i].odd;
+                snprintf(expect, sizeof expect, "{\"k\":\"%.*s%s%.*s\"}", (int)place, text,
+                         cases[i].written, (int)(len - place - 1), text + place + 1);
+                struct buf b;
+                struct jsonw w;
+                buf_init(&b, 4096);
+                jsonw_begin(&w, &b);
+                jsonw_str(&w, "k", slice(text, len));
+                jsonw_end(&w);
+                assert_text(&b, expect);
+                buf_free(&b);
+            }
+        }
     }
 }
 
@@ -173,15 +204,43 @@ static void a_full_buffer_is_reported_and_never_passed(void **state) {
     }
 }
 
+static void what_did_not_fail_is_whole(void **state) {
+    (void)state;
+    static const char whole[] = "{\"o\":{\"n\":12,\"t\":0.345,\"e\":{}},\"k\":\"\\\"\",\"r\":[]}";
+    for (size_t max = 0; max < 2 * sizeof whole; max++) {
+        struct buf b;
+        struct jsonw w;
+        buf_init(&b, max);
+        jsonw_begin(&w, &b);
+        jsonw_object(&w, "o");
+        jsonw_u64(&w, "n", 12);
+        jsonw_milli(&w, slice_of("t"), 345);
+        jsonw_object(&w, "e");
+        jsonw_close(&w);
+        jsonw_close(&w);
+        jsonw_strz(&w, "k", "\"");
+        jsonw_raw(&w, "r", slice_of("[]"));
+        jsonw_end(&w);
+        assert_true(buf_len(&b) <= max);
+        if (!w.failed)
+            assert_text(&b, whole);
+        assert_true(w.failed || max >= sizeof whole - 1);
+        assert_true(!w.failed || max < 2 * sizeof whole - 1);
+        buf_free(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_stand_between_members_only),
         cmocka_unit_test(integers_keep_their_limits),
         cmocka_unit_test(thousandths_are_written_with_three_decimals),
         cmocka_unit_test(strings_are_escaped_and_repaired),
+        cmocka_unit_test(no_byte_escapes_a_look_wherever_it_stands),
         cmocka_unit_test(a_nul_byte_inside_is_escaped),
         cmocka_unit_test(any_bytes_become_json_that_jansson_reads),
         cmocka_unit_test(a_full_buffer_is_reported_and_never_passed),
+        cmocka_unit_test(what_did_not_fail_is_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

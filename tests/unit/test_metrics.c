@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include <pointsman/metrics.h>
+#include "../../base/metrics_cells.h"
 
 enum { PLAIN, LABELLED, LEVEL, LATENCY, STEPS, ODD };
 
@@ -151,6 +151,31 @@ static void a_bound_belongs_to_its_own_bucket(void **state) {
     }
 }
 
+static void assert_counted(uint64_t us) {
+    size_t wanted = 0;
+    uint64_t counts[METRICS_BUCKETS];
+    struct metrics *m = metrics_new(defs, ARRAY_LEN(defs));
+    struct metrics_slab *s = m ? metrics_slab(m) : NULL;
+    assert_non_null(s);
+    while (wanted < METRICS_BOUNDS && metrics_bounds_us[wanted] < us)
+        wanted++;
+    metrics_observe_us(s, LATENCY, 0, 0, 0, us);
+    assert_int_equal(metrics_sum_buckets(m, m->layouts[LATENCY].first, counts), 1);
+    if (counts[wanted] != 1)
+        fail_msg("%llu is not in bucket %zu", (unsigned long long)us, wanted);
+    metrics_free(m);
+}
+
+static void every_number_is_in_the_first_bucket_that_holds_it(void **state) {
+    (void)state;
+    for (uint64_t around = 0; around <= 2; around++) {
+        for (size_t i = 0; i < METRICS_BOUNDS; i++)
+            assert_counted(metrics_bounds_us[i] + around - 1);
+        for (int bit = 0; bit < 64; bit++)
+            assert_counted((UINT64_C(1) << bit) + around - 1);
+    }
+}
+
 static void the_text_is_what_prometheus_reads(void **state) {
     (void)state;
     metrics_add(slab, PLAIN, 0, 0, 0, 3);
@@ -205,6 +230,7 @@ int main(void) {
         WITH_METRICS(numbers_are_summed_over_threads_also_while_they_write),
         WITH_METRICS(a_quantile_lies_in_its_bucket_as_if_samples_were_even),
         WITH_METRICS(a_bound_belongs_to_its_own_bucket),
+        WITH_METRICS(every_number_is_in_the_first_bucket_that_holds_it),
         WITH_METRICS(the_text_is_what_prometheus_reads),
         WITH_METRICS(help_and_label_values_are_escaped),
         WITH_METRICS(a_full_buffer_is_reported),

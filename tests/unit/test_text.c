@@ -9,17 +9,26 @@
 
 #include <pointsman/text.h>
 
+static void assert_prints(uint64_t value) {
+    char digits[U64_DIGITS], wanted[32];
+    size_t len = u64_print(value, digits);
+    snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)value);
+    assert_int_equal(len, strlen(wanted));
+    assert_memory_equal(digits, wanted, len);
+}
+
 static void numbers_print_as_printf_prints_them(void **state) {
     (void)state;
-    static const uint64_t values[] = {
-        0,         7, 9, 10, 99, 100, 101, 999, 1000, 1005, 12345, 1795235295288620, UINT64_MAX - 1,
-        UINT64_MAX};
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
-        char digits[U64_DIGITS], wanted[32];
-        size_t len = u64_print(values[i], digits);
-        snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)values[i]);
-        assert_int_equal(len, strlen(wanted));
-        assert_memory_equal(digits, wanted, len);
+    for (uint64_t value = 0; value < 12345; value++)
+        assert_prints(value);
+    assert_prints(1795235295288620);
+    /* Around every number from which on there is a digit or a bit more. */
+    for (int around = -1; around <= 1; around++) {
+        for (uint64_t ten = 10; ten <= UINT64_MAX / 10; ten *= 10)
+            assert_prints(ten + (uint64_t)around);
+        assert_prints(UINT64_C(10000000000000000000) + (uint64_t)around);
+        for (int bit = 0; bit < 64; bit++)
+            assert_prints((UINT64_C(1) << bit) + (uint64_t)around);
     }
 }
 
