@@ -29,8 +29,8 @@
 
 static uint64_t time_out_of(const struct conn *c, enum conn_state state) {
     static const uint64_t usual[] = {
-        [CONN_HEAD] = IDLE_US,  [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
-        [CONN_REPLY] = HEAD_US, [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
+        [CONN_HEAD] = IDLE_US, [CONN_BODY] = PERIOD_US,   [CONN_WAIT] = 0,
+        [CONN_REPLY] = 0,      [CONN_LINGER] = LINGER_US, [CONN_CLOSED] = 0};
     if ((c->worker->draining || c->surplus) && state == CONN_HEAD)
         return CONN_GRACE_US;
     if (c->worker->draining && state == CONN_LINGER)
@@ -121,11 +121,12 @@ static size_t take_head(struct conn *c, const char *data, size_t len) {
             c->started_us = loop_now_us(c->worker->loop);
         c->waited = false;
         c->in.max = in_max(c->worker);
-        timer_set(c->worker->loop, &c->timer,
-                  c->worker->draining || c->surplus ? CONN_GRACE_US : HEAD_US);
     }
     switch (http_parse_request(data, len, c->seen, &limits, &head, &problem)) {
     case HTTP_MORE:
+        if (c->seen == 0)
+            timer_set(c->worker->loop, &c->timer,
+                      c->worker->draining || c->surplus ? CONN_GRACE_US : HEAD_US);
         c->seen = len;
         return 0;
     case HTTP_BAD:

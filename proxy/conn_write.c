@@ -6,6 +6,7 @@
 #include "delivery.h"
 #include "worker.h"
 
+#define STALL_US   10000000ull /* a sender that takes nothing for so long gets no more */
 #define SPARE_MAX  (16 * 1024)
 #define JOINED_MAX 512 /* so short a body costs less to copy than to pass as a piece of its own */
 
@@ -85,7 +86,7 @@ void conn_flush(struct conn *c) {
         return;
     if (buf_len(&c->out)) {
         if (c->state == CONN_REPLY)
-            timer_set(c->worker->loop, &c->timer, 10 * 1000000ull);
+            timer_set(c->worker->loop, &c->timer, STALL_US);
         return;
     }
     if (c->state != CONN_REPLY)
@@ -138,10 +139,12 @@ void conn_reply(struct conn *c, unsigned status, struct slice lines, struct slic
     }
     if (!write_out(c, bodiless ? (struct slice){0} : body))
         return;
-    if (buf_len(&c->out) == 0)
+    if (buf_len(&c->out) == 0) {
         replied(c);
-    else
-        (void)conn_watch(c);
+        return;
+    }
+    timer_set(c->worker->loop, &c->timer, STALL_US);
+    (void)conn_watch(c);
 }
 
 void conn_stream_begin(struct conn *c, unsigned status, struct slice lines, uint64_t length) {
@@ -172,7 +175,7 @@ bool conn_stream(struct conn *c, struct slice piece) {
     if (buf_len(&c->out) == 0)
         timer_stop(&c->timer); /* it is the backend that is waited for */
     else if (!timer_is_set(&c->timer))
-        timer_set(c->worker->loop, &c->timer, 10 * 1000000ull);
+        timer_set(c->worker->loop, &c->timer, STALL_US);
     return buf_len(&c->out) == 0;
 }
 

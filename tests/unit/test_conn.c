@@ -297,6 +297,33 @@ static void bodies_of_all_events_together_are_limited(void **state) {
 
 /* ---- time ---- */
 
+static void a_sender_that_does_not_take_a_whole_answer_is_let_go(void **state) {
+    (void)state;
+    static char answer[60 * 1024];
+    const int least = 1;
+    struct rig r;
+    start(&r, &plain);
+    int head = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n");
+    memset(answer + head, 'x', 60000);
+    answer[head + 60000] = '\0';
+    r.stubs[SIDE_LEGACY].answer = answer;
+    struct sender *s = rig_sender(&r);
+    struct conn *c = only_conn(&r);
+    assert_int_equal(setsockopt(c->io.fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least), 0);
+    s->deaf = true;
+    for (unsigned i = 0; buf_len(&c->out) == 0; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "e%u", i);
+        sender_says(&r, s, rig_event(id, i));
+        RIG_UNTIL(&r, r.proxy->deliveries == 0 && c->state != CONN_WAIT);
+    }
+    rig_advance(&r, 9 * RIG_SECOND_US);
+    assert_int_equal(r.proxy->connections, 1);
+    rig_advance(&r, 2 * RIG_SECOND_US);
+    RIG_UNTIL(&r, r.proxy->connections == 0);
+    rig_stop(&r);
+}
+
 static void an_idle_connection_is_closed_without_a_word(void **state) {
     (void)state;
     struct rig r;
@@ -456,6 +483,7 @@ int main(void) {
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(a_chunked_body_that_grows_too_large_is_refused_and_read_away),
         cmocka_unit_test(bodies_of_all_events_together_are_limited),
+        cmocka_unit_test(a_sender_that_does_not_take_a_whole_answer_is_let_go),
         cmocka_unit_test(an_idle_connection_is_closed_without_a_word),
         cmocka_unit_test(a_slow_head_is_408),
         cmocka_unit_test(a_body_must_bring_64_kib_in_ten_seconds),
