@@ -118,12 +118,12 @@ void random_bytes(void *out, size_t len) {
 struct token token_new(void) {
     static _Thread_local uint64_t counted;
     static _Thread_local struct token last; /* its first half stays */
-    uint64_t random;
+    uint64_t own;
     if (counted++ == 0) {
-        random_bytes(&random, sizeof random);
-        hex_encode(&random, sizeof random, last.text);
+        random_bytes(&own, sizeof own);
+        hex_encode(&own, sizeof own, last.text);
     }
     uint64_t big_endian = htobe64(counted);
-    hex_encode(&big_endian, sizeof big_endian, last.text + 2 * sizeof random);
+    hex_encode(&big_endian, sizeof big_endian, last.text + 2 * sizeof own);
     return last;
 }

@@ -5,7 +5,7 @@
 
 #include <pointsman/text.h>
 
-static inline void put(struct jsonw *w, const void *ptr, size_t len) {
+static void put(struct jsonw *w, const void *ptr, size_t len) {
     if (!buf_append(w->out, ptr, len))
         w->failed = true;
 }
@@ -113,7 +113,7 @@ void jsonw_put_u64(struct jsonw *w, uint64_t value) {
 }
 
 void jsonw_milli(struct jsonw *w, struct slice key, uint64_t thousandths) {
-    if (!has_room(w, key.len + MILLI_DIGITS + 4))
+    if (!has_room(w, key.len + MILLI_LEN + 4))
         return;
     char *at = buf_room(w->out);
     *at++ = '"';

@@ -226,7 +226,7 @@ void watch_init_edge(struct watch *w, struct loop *loop, int fd, void (*ready)(v
 static bool set_one(struct watch *w, struct event **event, int bit, bool on) {
     if (!on) {
         event_del(*event);
-        w->set = (short)(w->set & ~bit);
+        w->set &= (unsigned char)~bit;
         return true;
     }
     bool read = bit == WATCH_READ;
@@ -236,7 +236,7 @@ static bool set_one(struct watch *w, struct event **event, int bit, bool on) {
         *event = event_new(w->loop->base, w->fd, (short)what, read ? on_read : on_write, w);
     if (!*event || event_add(*event, NULL) != 0)
         return false;
-    w->set = (short)(w->set | bit);
+    w->set |= (unsigned char)bit;
     return true;
 }
 

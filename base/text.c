@@ -37,7 +37,7 @@ size_t u64_print(uint64_t value, char out[U64_DIGITS]) {
     return len;
 }
 
-size_t milli_print(uint64_t value, char out[MILLI_DIGITS]) {
+size_t milli_print(uint64_t value, char out[MILLI_LEN]) {
     size_t len = u64_print(value / 1000, out);
     unsigned rest = (unsigned)(value % 1000);
     out[len] = '.';

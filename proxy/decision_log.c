@@ -1,4 +1,6 @@
 /* One line per event: what was decided, why, and how it ended. Never bodies, never secrets. */
+#include <assert.h>
+
 #include <pointsman/log.h>
 
 #include "delivery.h"
@@ -35,8 +37,8 @@ static void put_steps(struct jsonw *w, const struct delivery *d, struct metrics_
 /* Changes seldom: a thread keeps the members it wrote last. */
 static _Thread_local struct {
     struct control control;
-    size_t len; /* 0: none yet */
-    char text[160];
+    size_t len;     /* 0: none yet */
+    char text[160]; /* the longest is half of it */
 } last_control;
 
 static void write_control(const struct control *control) {
@@ -50,6 +52,7 @@ static void write_control(const struct control *control) {
     jsonw_raw(&w, "percentage", slice_of(percentage));
     jsonw_u64(&w, "epoch", control->epoch);
     jsonw_end(&w);
+    assert(!w.failed);
     last_control.control = *control;
     last_control.len = buf_len(&out);
 }

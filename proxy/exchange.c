@@ -201,7 +201,7 @@ static void heed_keep_alive(struct exchange *x, struct slice value) {
 }
 
 static void take_head(struct exchange *x, const struct http_head *head) {
-    heed_keep_alive(x, http_known_header(head, NAME_KEEP_ALIVE));
+    heed_keep_alive(x, http_known_header(head, HTTP_NAME_KEEP_ALIVE));
     x->framing = head->framing;
     x->keep_alive = head->keep_alive;
     x->left = head->length;

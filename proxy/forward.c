@@ -10,8 +10,8 @@
 /* Where the values of what the router reads begin in the kept head, which still moves while it
  * grows; 0: it did not come. */
 struct kept {
-    size_t at[NAMES_READ];
-    size_t len[NAMES_READ];
+    size_t at[HTTP_NAMES_READ];
+    size_t len[HTTP_NAMES_READ];
 };
 
 static bool put(struct buf *b, struct slice name, struct slice value) {
@@ -52,9 +52,9 @@ static bool keep_headers(struct delivery *d, const struct http_head *head, struc
         size_t at = d->head.end + h->name.len + 2;
         if (!http_field_put(h, &d->head))
             return false;
-        if (h->id >= NAMES_READ)
+        if (h->id >= HTTP_NAMES_READ)
             continue;
-        if (kept->at[h->id] && h->id == NAME_SIGNATURE)
+        if (kept->at[h->id] && h->id == HTTP_NAME_SIGNATURE)
             d->two_signatures = true;
         else if (kept->at[h->id])
             d->ambiguous = true;
@@ -72,19 +72,19 @@ static struct slice kept_slice(const struct delivery *d, const struct kept *kept
 bool forward_keep(struct delivery *d, const struct http_head *head, const char *peer) {
     struct kept kept = {0};
     bool ok = keep_headers(d, head, &kept) && buf_puts(&d->head, "X-Forwarded-For: ") &&
-              put_list(&d->head, NAME_FORWARDED_FOR, head, peer) &&
+              put_list(&d->head, HTTP_NAME_FORWARDED_FOR, head, peer) &&
               buf_puts(&d->head, "X-Forwarded-Proto: http\r\nX-Forwarded-Host: ") &&
               buf_append_slice(&d->head, head->host) && buf_puts(&d->head, "\r\nVia: ") &&
-              put_list(&d->head, NAME_VIA, head, "1.1 pointsman") &&
-              (http_known_header(head, NAME_TRACEPARENT).ptr || put_traceparent(&d->head)) &&
+              put_list(&d->head, HTTP_NAME_VIA, head, "1.1 pointsman") &&
+              (http_known_header(head, HTTP_NAME_TRACEPARENT).ptr || put_traceparent(&d->head)) &&
               buf_append_slice(&d->target, head->path) &&
               (!head->query.ptr ||
                (buf_puts(&d->target, "?") && buf_append_slice(&d->target, head->query)));
-    d->signature = kept_slice(d, &kept, NAME_SIGNATURE);
-    d->headers.delivery = kept_slice(d, &kept, NAME_DELIVERY);
-    d->headers.type = kept_slice(d, &kept, NAME_EVENT);
-    d->headers.hook = kept_slice(d, &kept, NAME_HOOK);
-    d->headers.content_type = kept_slice(d, &kept, NAME_CONTENT_TYPE);
+    d->signature = kept_slice(d, &kept, HTTP_NAME_SIGNATURE);
+    d->headers.delivery = kept_slice(d, &kept, HTTP_NAME_DELIVERY);
+    d->headers.type = kept_slice(d, &kept, HTTP_NAME_EVENT);
+    d->headers.hook = kept_slice(d, &kept, HTTP_NAME_HOOK);
+    d->headers.content_type = kept_slice(d, &kept, HTTP_NAME_CONTENT_TYPE);
     return ok;
 }
 

@@ -174,7 +174,7 @@ void gate_refuse(struct conn *c, const struct http_head *head) {
         count_refused(&c->worker->gate);
     c->refuse = false;
     c->unread = !close && c->left > 0;
-    answer_unread(c, http_known_header(head, NAME_DELIVERY),
+    answer_unread(c, http_known_header(head, HTTP_NAME_DELIVERY),
                   c->surplus ? "limits.connections is reached"
                              : "requests come in faster than they can be worked on",
                   close);

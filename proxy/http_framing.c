@@ -1,5 +1,5 @@
-/* Where a body ends and whether the connection lives on, by the fields of the head (RFC 9112 §6 and
- * §9.3). */
+/* Where a body ends, whether the connection lives on (RFC 9112 §6 and §9.3) and which fields end
+ * here (RFC 9110 §7.6.1), by the fields of the head. */
 #include "http_parse.h"
 
 #define LENGTH_DIGITS_MAX 20 /* of UINT64_MAX */
@@ -46,21 +46,21 @@ void http_control_read(struct http_head *head, struct http_control *ret) {
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice value = head->headers[i].value;
         switch (head->headers[i].id) {
-        case NAME_HOST:
+        case HTTP_NAME_HOST:
             if (ret->hosts++ == 0)
                 ret->host = value;
             break;
-        case NAME_CONTENT_LENGTH:
+        case HTTP_NAME_CONTENT_LENGTH:
             if (ret->lengths++ == 0)
                 ret->length = value;
             break;
-        case NAME_TRANSFER_ENCODING:
+        case HTTP_NAME_TRANSFER_ENCODING:
             ret->codings++;
             break;
-        case NAME_CONNECTION:
+        case HTTP_NAME_CONNECTION:
             nominates |= read_connection(value, ret);
             break;
-        case NAME_EXPECT:
+        case HTTP_NAME_EXPECT:
             ret->expect_continue |= has_item(value, "100-continue");
             break;
         default:
@@ -68,7 +68,7 @@ void http_control_read(struct http_head *head, struct http_control *ret) {
         }
     }
     for (unsigned i = 0; nominates && i < head->header_count; i++)
-        if (head->headers[i].id == NAME_CONNECTION)
+        if (head->headers[i].id == HTTP_NAME_CONNECTION)
             mark_nominated(head, head->headers[i].value);
 }
 
@@ -80,7 +80,7 @@ static enum http_parse check_codings(const struct http_head *head, struct http_p
 
     for (unsigned i = 0; i < head->header_count; i++) {
         struct slice rest = head->headers[i].value, item;
-        if (head->headers[i].id != NAME_TRANSFER_ENCODING)
+        if (head->headers[i].id != HTTP_NAME_TRANSFER_ENCODING)
             continue;
         while (http_list_next(&rest, &item)) {
             if (chunked)

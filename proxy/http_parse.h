@@ -75,7 +75,7 @@ struct http_control {
     bool close, keep_alive;           /* Connection options */
     bool expect_continue;
 };
-/* Also marks the fields that Connection nominates as HTTP_HOP. */
+/* Also marks the fields that Connection nominates as HTTP_HOP, but those that are HTTP_FIXED. */
 void http_control_read(struct http_head *head, struct http_control *ret);
 
 /* Sets framing and length by Transfer-Encoding and Content-Length alone (RFC 9112 §6.3),

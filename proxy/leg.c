@@ -151,7 +151,8 @@ static bool keep_lines(struct leg *leg, const struct http_head *head) {
         return false;
     for (unsigned i = 0; i < head->header_count; i++) {
         const struct http_header *field = &head->headers[i];
-        bool passed = !(field->traits & (HTTP_HOP | HTTP_OURS)) && field->id != NAME_CONTENT_LENGTH;
+        bool passed =
+            !(field->traits & (HTTP_HOP | HTTP_OURS)) && field->id != HTTP_NAME_CONTENT_LENGTH;
         if (passed && !http_field_put(field, &leg->lines))
             return false;
     }
@@ -166,7 +167,7 @@ static void on_head(struct exchange *x, const struct http_head *head) {
                                                   : UINT64_MAX;
     if (!keep_lines(leg, head))
         buf_reset(&leg->lines);
-    struct slice pause = http_known_header(head, NAME_RETRY_AFTER);
+    struct slice pause = http_known_header(head, HTTP_NAME_RETRY_AFTER);
     uint64_t ms;
     if (pause.ptr && retry_after_parse(pause, clock_wall_us(), &ms))
         leg->retry_after_ms = ms;

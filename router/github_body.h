@@ -10,8 +10,8 @@
 
 #include "json.h"
 
-/* Fills action, repository, owner, number and entity of *id, whose event id is set already: the
- * entity of an event about nothing. False: a value on the way is of the wrong type or a key is
+/* Fills all of *id but type and event id, which are set already: the event id is the entity of an
+ * event about nothing. False: a value on the way is of the wrong type or a key is
  * there twice; *id is then half filled. */
 MUST_CHECK bool github_body_read(const struct json_value *root, struct identity *id,
                                  struct err *err);

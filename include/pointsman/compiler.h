@@ -5,7 +5,8 @@
 #define MUST_CHECK               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((__format__(__printf__, text, first)))
 
-/* For what folds away where the arguments are constants, whatever its size looks like. */
+/* Whatever its size looks like: what folds away where the arguments are constants, or is called for
+ * a few bytes, where the call would cost more. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 /* Out of the way of its caller's usual path. */
 #define COLD __attribute__((cold, noinline))

@@ -24,29 +24,29 @@ enum http_framing {
 
 /* The names the program asks for; what the router reads comes first. */
 enum http_name {
-    NAME_SIGNATURE = 0, /* X-Hub-Signature-256 */
-    NAME_DELIVERY,      /* X-GitHub-Delivery */
-    NAME_EVENT,         /* X-GitHub-Event */
-    NAME_HOOK,          /* X-GitHub-Hook-ID */
-    NAME_CONTENT_TYPE,
-    NAMES_READ, /* how many the router reads */
-    NAME_HOST = NAMES_READ,
-    NAME_CONNECTION,
-    NAME_KEEP_ALIVE,
-    NAME_CONTENT_LENGTH,
-    NAME_TRANSFER_ENCODING,
-    NAME_EXPECT,
-    NAME_RETRY_AFTER,
-    NAME_VIA,
-    NAME_FORWARDED_FOR, /* X-Forwarded-For */
-    NAME_TRACEPARENT,
-    NAME_OTHER,
+    HTTP_NAME_SIGNATURE = 0, /* X-Hub-Signature-256 */
+    HTTP_NAME_DELIVERY,      /* X-GitHub-Delivery */
+    HTTP_NAME_EVENT,         /* X-GitHub-Event */
+    HTTP_NAME_HOOK,          /* X-GitHub-Hook-ID */
+    HTTP_NAME_CONTENT_TYPE,
+    HTTP_NAMES_READ, /* how many the router reads */
+    HTTP_NAME_HOST = HTTP_NAMES_READ,
+    HTTP_NAME_CONNECTION,
+    HTTP_NAME_KEEP_ALIVE,
+    HTTP_NAME_CONTENT_LENGTH,
+    HTTP_NAME_TRANSFER_ENCODING,
+    HTTP_NAME_EXPECT,
+    HTTP_NAME_RETRY_AFTER,
+    HTTP_NAME_VIA,
+    HTTP_NAME_FORWARDED_FOR, /* X-Forwarded-For */
+    HTTP_NAME_TRACEPARENT,
+    HTTP_NAME_OTHER,
 };
 
 enum http_trait {
     HTTP_HOP = 1,      /* about this hop only (RFC 9110 §7.6.1), or nominated by Connection */
-    HTTP_FIXED = 2,    /* host, body, signature, identity: can not be nominated */
-    HTTP_REPLACED = 4, /* not passed on in a request: this program says or answers it itself */
+    HTTP_FIXED = 2,    /* host, body, signature, identity, ours: can not be nominated */
+    HTTP_REPLACED = 4, /* not passed on in a request as it came: said, added to or answered here */
     HTTP_OURS = 8,     /* X-Pointsman-…: said by this program alone (DESIGN §5) */
 };
 
@@ -107,7 +107,8 @@ MUST_CHECK enum http_parse http_parse_response(const char *data, size_t len, siz
 
 /* "Name: value" and CRLF, for a field of a head whose bytes are still there. False: no room. */
 MUST_CHECK bool http_field_put(const struct http_header *field, struct buf *out);
-/* First field of that name, in any case of its letters; absent slice if none. */
+/* First field of that name, in any case of its letters; absent slice if none. `id` is one of the
+ * names above, not HTTP_NAME_OTHER. */
 struct slice http_known_header(const struct http_head *head, enum http_name id);
 struct slice http_header(const struct http_head *head, const char *name);
 

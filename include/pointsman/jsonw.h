@@ -23,17 +23,18 @@ void jsonw_close(struct jsonw *w);                  /* ends what jsonw_object be
 /* 1500: 1.500; for keys from a table. */
 void jsonw_milli(struct jsonw *w, struct slice key, uint64_t thousandths);
 
-/* What follows a key; a comma stands behind it, which the end of the object takes back. */
+/* What follows a key. A comma stands behind all but an opened object; the end takes the last one
+ * back. A number takes the room of the longest there is; raw may also be whole members. */
 void jsonw_put_str(struct jsonw *w, struct slice value);
 void jsonw_put_strz(struct jsonw *w, const char *value);
-void jsonw_put_u64(struct jsonw *w, uint64_t value); /* takes the room of the longest there is */
+void jsonw_put_u64(struct jsonw *w, uint64_t value);
 void jsonw_put_raw(struct jsonw *w, struct slice json);
 void jsonw_put_open(struct jsonw *w);
 
 /* Makes n bytes of room; false: it failed. */
 COLD bool jsonw_make_room(struct jsonw *w, size_t n);
 
-/* Needs no escape. Always inline: where the key is a literal it is a store or two. */
+/* A key, which needs no escape. Always inline: where the key is a literal it is a store or two. */
 static ALWAYS_INLINE void jsonw_put_key(struct jsonw *w, struct slice key) {
     struct buf *out = w->out;
     if (key.len + 3 > buf_room_len(out) && !jsonw_make_room(w, key.len + 3))

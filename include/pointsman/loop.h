@@ -20,8 +20,8 @@ void loop_run(struct loop *loop);              /* until loop_stop, also one aske
 void loop_stop(struct loop *loop);             /* after this turn and its tasks */
 uint64_t loop_now_us(const struct loop *loop); /* monotonic, read once a turn */
 
-/* ---- descriptors: level-triggered, persistent; changing to what is set already costs nothing ----
- */
+/* ---- descriptors: persistent, level-triggered unless begun as edges; changing to what is set
+ * already costs nothing ---- */
 enum {
     WATCH_READ = 1,
     WATCH_WRITE = 2,
@@ -35,7 +35,7 @@ struct watch {
     void (*ready)(void *arg, int what);
     void *arg;
     int fd;
-    short set; /* WATCH_READ | WATCH_WRITE */
+    unsigned char set; /* WATCH_READ | WATCH_WRITE */
     bool edge;
 };
 void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
@@ -46,7 +46,7 @@ void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *
 void watch_init_edge(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
                      void *arg);
 MUST_CHECK bool watch_set(struct watch *w, int what);
-/* Of an edge-triggered one: tells anew of what is there to be read. */
+/* Of an edge-triggered one: tells anew of what is there to be read, if WATCH_READ is set. */
 MUST_CHECK bool watch_tell_again(struct watch *w);
 void watch_stop(
     struct watch *w); /* idempotent; the descriptor is the caller's to close, afterwards */

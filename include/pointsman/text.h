@@ -13,9 +13,9 @@
 /* Decimal digits of value, no NUL; how many. */
 size_t u64_print(uint64_t value, char out[U64_DIGITS]);
 
-/* Of thousandths, with three decimals: 1500 is 1.500. */
-#define MILLI_DIGITS (U64_DIGITS + 1)
-size_t milli_print(uint64_t value, char out[MILLI_DIGITS]);
+/* Of thousandths, with three decimals: 1500 is 1.500. No NUL; how many bytes. */
+#define MILLI_LEN (U64_DIGITS + 1)
+size_t milli_print(uint64_t value, char out[MILLI_LEN]);
 
 struct text {
     char *at;

@@ -211,6 +211,8 @@ scenario('the decision line explains an event', async (world) => {
   assert.equal(Number(line.percentage), 25);
   assert.equal(typeof line.epoch, 'number');
   assert.ok('fence' in line && 'claim' in line, JSON.stringify(line));
+  const steps = ['accept', 'parse', 'verify', 'identify', 'filter', 'decide', 'claim', 'forward', 'record', 'reply'];
+  assert.deepEqual(Object.keys(line.ms), steps);
 });
 
 scenario('the decision line tells the mode, the percentage and the epoch of its own event', async (world) => {

@@ -131,6 +131,14 @@ static int compare_tokens(const void *a, const void *b) {
     return strcmp(((const struct token *)a)->text, ((const struct token *)b)->text);
 }
 
+static void of_a_thread_s_tokens_the_second_half_counts(void **state) {
+    (void)state;
+    struct token one = token_new(), next = token_new();
+    assert_memory_equal(one.text, next.text, TOKEN_LEN / 2);
+    assert_int_equal(strtoull(next.text + TOKEN_LEN / 2, NULL, 16),
+                     strtoull(one.text + TOKEN_LEN / 2, NULL, 16) + 1);
+}
+
 static void tokens_differ_over_all_threads(void **state) {
     (void)state;
     static struct token tokens[3][TOKENS];
@@ -192,6 +200,7 @@ int main(void) {
         cmocka_unit_test(xxh3_agrees_with_xxhash_and_minds_the_seed),
         cmocka_unit_test(equal_means_every_byte),
         cmocka_unit_test(hex_takes_exactly_its_lower_case_digits),
+        cmocka_unit_test(of_a_thread_s_tokens_the_second_half_counts),
         cmocka_unit_test(tokens_differ_over_all_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -221,6 +221,7 @@ static void a_wrong_type_on_the_way_to_the_identity_is_refused(void **state) {
         {"{\"repository\":{\"full_name\":\"a\\u0000b\"}}",
          "in the body repository.full_name has the control character 0x00"},
         {"{\"action\":\"a\\nb\"}", "in the body action has the control character 0x0a"},
+        {"{\"action\":\"eight_ok\\u001f\"}", "in the body action has the control character 0x1f"},
         {"{\"action\":\"eight ok and then caf\\u00e9\\u001f\"}",
          "in the body action has the control character 0x1f"},
         {"{\"organization\":{\"login\":\"\\u007f\"}}",

@@ -20,9 +20,9 @@ static void a_field_is_found_in_any_case_and_the_first_counts(void **state) {
     assert_slice(http_header(&r.head, "x-none"), NULL);
     assert_slice(http_header(&r.head, "x-on"), "3");
     assert_slice(http_header(&r.head, "x-o"), NULL);
-    assert_slice(http_known_header(&r.head, NAME_VIA), "4");
-    assert_slice(http_known_header(&r.head, NAME_EXPECT), "");
-    assert_slice(http_known_header(&r.head, NAME_TRACEPARENT), NULL);
+    assert_slice(http_known_header(&r.head, HTTP_NAME_VIA), "4");
+    assert_slice(http_known_header(&r.head, HTTP_NAME_EXPECT), "");
+    assert_slice(http_known_header(&r.head, HTTP_NAME_TRACEPARENT), NULL);
     replay_clear(&r);
 }
 
@@ -64,7 +64,7 @@ static void fields_about_the_hop_end_here(void **state) {
 static void connection_nominates_fields_that_end_here(void **state) {
     (void)state;
     static const char connection[] =
-        "Connection: close, X-One ,,\r\nX-Other: 1\r\nconnection: x-two";
+        "Connection: close, X-One ,,\r\nX-Other: 1\r\nconnection: x-two\r\nConnection: close";
     static const char *const hop[] = {"x-one: 1", "X-Two: 1", "Close: 1"};
     static const char *const end[] = {"X-Three: 1", "X-On: 1", "X-One1: 1"};
     expect_hop(connection, hop, ARRAY_LEN(hop), true);

@@ -15,6 +15,7 @@ static void header_lines_that_are_refused(void **state) {
         {LINE(": a"), 400, "empty name"},
         {LINE(":"), 400, "empty name"},
         {LINE("A"), 400, "no colon"},
+        {LINE("A:\x01 and more than eight bytes"), 400, "control character"},
         {LINE("A\xc3\xa4: b"), 400, "not allowed"},
         {LINE("A(b): c"), 400, "not allowed"},
         {LINE("A\0b: c"), 400, "not allowed"},

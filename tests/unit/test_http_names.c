@@ -15,38 +15,38 @@ struct name_case {
 };
 
 static const struct name_case whole[] = {
-    {"x-hub-signature-256", NAME_SIGNATURE, HTTP_FIXED},
-    {"x-github-delivery", NAME_DELIVERY, HTTP_FIXED},
-    {"x-github-event", NAME_EVENT, HTTP_FIXED},
-    {"x-github-hook-id", NAME_HOOK, HTTP_FIXED},
-    {"content-type", NAME_CONTENT_TYPE, HTTP_FIXED},
-    {"host", NAME_HOST, HTTP_FIXED | HTTP_REPLACED},
-    {"connection", NAME_CONNECTION, HTTP_HOP},
-    {"keep-alive", NAME_KEEP_ALIVE, HTTP_HOP},
-    {"content-length", NAME_CONTENT_LENGTH, HTTP_FIXED | HTTP_REPLACED},
-    {"transfer-encoding", NAME_TRANSFER_ENCODING, HTTP_HOP},
-    {"expect", NAME_EXPECT, HTTP_REPLACED},
-    {"retry-after", NAME_RETRY_AFTER, 0},
-    {"via", NAME_VIA, HTTP_REPLACED},
-    {"x-forwarded-for", NAME_FORWARDED_FOR, HTTP_REPLACED},
-    {"traceparent", NAME_TRACEPARENT, 0},
-    {"te", NAME_OTHER, HTTP_HOP},
-    {"trailer", NAME_OTHER, HTTP_HOP},
-    {"upgrade", NAME_OTHER, HTTP_HOP},
-    {"proxy-connection", NAME_OTHER, HTTP_HOP},
-    {"proxy-authenticate", NAME_OTHER, HTTP_HOP},
-    {"proxy-authorization", NAME_OTHER, HTTP_HOP},
-    {"idempotency-key", NAME_OTHER, HTTP_FIXED | HTTP_REPLACED},
-    {"x-forwarded-host", NAME_OTHER, HTTP_REPLACED},
-    {"x-forwarded-proto", NAME_OTHER, HTTP_REPLACED},
+    {"x-hub-signature-256", HTTP_NAME_SIGNATURE, HTTP_FIXED},
+    {"x-github-delivery", HTTP_NAME_DELIVERY, HTTP_FIXED},
+    {"x-github-event", HTTP_NAME_EVENT, HTTP_FIXED},
+    {"x-github-hook-id", HTTP_NAME_HOOK, HTTP_FIXED},
+    {"content-type", HTTP_NAME_CONTENT_TYPE, HTTP_FIXED},
+    {"host", HTTP_NAME_HOST, HTTP_FIXED | HTTP_REPLACED},
+    {"connection", HTTP_NAME_CONNECTION, HTTP_HOP},
+    {"keep-alive", HTTP_NAME_KEEP_ALIVE, HTTP_HOP},
+    {"content-length", HTTP_NAME_CONTENT_LENGTH, HTTP_FIXED | HTTP_REPLACED},
+    {"transfer-encoding", HTTP_NAME_TRANSFER_ENCODING, HTTP_HOP},
+    {"expect", HTTP_NAME_EXPECT, HTTP_REPLACED},
+    {"retry-after", HTTP_NAME_RETRY_AFTER, 0},
+    {"via", HTTP_NAME_VIA, HTTP_REPLACED},
+    {"x-forwarded-for", HTTP_NAME_FORWARDED_FOR, HTTP_REPLACED},
+    {"traceparent", HTTP_NAME_TRACEPARENT, 0},
+    {"te", HTTP_NAME_OTHER, HTTP_HOP},
+    {"trailer", HTTP_NAME_OTHER, HTTP_HOP},
+    {"upgrade", HTTP_NAME_OTHER, HTTP_HOP},
+    {"proxy-connection", HTTP_NAME_OTHER, HTTP_HOP},
+    {"proxy-authenticate", HTTP_NAME_OTHER, HTTP_HOP},
+    {"proxy-authorization", HTTP_NAME_OTHER, HTTP_HOP},
+    {"idempotency-key", HTTP_NAME_OTHER, HTTP_FIXED | HTTP_REPLACED},
+    {"x-forwarded-host", HTTP_NAME_OTHER, HTTP_REPLACED},
+    {"x-forwarded-proto", HTTP_NAME_OTHER, HTTP_REPLACED},
 };
 
 /* Of names that are not known as a whole; the longest that fits counts. */
 static const struct name_case beginnings[] = {
-    {"x-pointsman", NAME_OTHER, HTTP_FIXED},
-    {"x-pointsman-", NAME_OTHER, HTTP_FIXED | HTTP_OURS},
-    {"x-github-", NAME_OTHER, HTTP_FIXED},
-    {"x-hub-signature", NAME_OTHER, HTTP_FIXED},
+    {"x-pointsman", HTTP_NAME_OTHER, HTTP_FIXED},
+    {"x-pointsman-", HTTP_NAME_OTHER, HTTP_FIXED | HTTP_OURS},
+    {"x-github-", HTTP_NAME_OTHER, HTTP_FIXED},
+    {"x-hub-signature", HTTP_NAME_OTHER, HTTP_FIXED},
 };
 
 static unsigned traits_of_beginning(const char *name, size_t len) {
@@ -70,7 +70,7 @@ static void expect(const char *name, size_t len, enum http_name id, unsigned tra
 }
 
 static void expect_unknown(const char *name, size_t len) {
-    expect(name, len, NAME_OTHER, traits_of_beginning(name, len));
+    expect(name, len, HTTP_NAME_OTHER, traits_of_beginning(name, len));
 }
 
 /* Of the letters whose bits are set in `upper`. */
@@ -99,9 +99,9 @@ static void a_beginning_is_known_in_any_case_and_whatever_follows(void **state) 
         size_t len = strlen(beginnings[i].name);
         for (unsigned upper = 0; upper < 1u << len; upper++) {
             change_case(beginnings[i].name, upper, name);
-            expect(name, len, NAME_OTHER, beginnings[i].traits);
+            expect(name, len, HTTP_NAME_OTHER, beginnings[i].traits);
             name[len] = 'q';
-            expect(name, len + 1, NAME_OTHER, beginnings[i].traits);
+            expect(name, len + 1, HTTP_NAME_OTHER, beginnings[i].traits);
         }
     }
 }

@@ -230,6 +230,24 @@ static void what_did_not_fail_is_whole(void **state) {
     }
 }
 
+static void the_longest_numbers_stay_in_the_buffer(void **state) {
+    (void)state;
+    static const char whole[] = "{\"n\":18446744073709551615,\"t\":18446744073709551.615}";
+    for (size_t max = 0; max < 2 * sizeof whole; max++) {
+        struct buf b;
+        struct jsonw w;
+        buf_init(&b, max);
+        jsonw_begin(&w, &b);
+        jsonw_u64(&w, "n", UINT64_MAX);
+        jsonw_milli(&w, slice_of("t"), UINT64_MAX);
+        jsonw_end(&w);
+        assert_true(buf_len(&b) <= max);
+        if (!w.failed)
+            assert_text(&b, whole);
+        buf_free(&b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_stand_between_members_only),
@@ -241,6 +259,7 @@ int main(void) {
         cmocka_unit_test(any_bytes_become_json_that_jansson_reads),
         cmocka_unit_test(a_full_buffer_is_reported_and_never_passed),
         cmocka_unit_test(what_did_not_fail_is_whole),
+        cmocka_unit_test(the_longest_numbers_stay_in_the_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
