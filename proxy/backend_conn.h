@@ -18,6 +18,7 @@ struct backend_conn {
     unsigned generation;
     uint64_t idle_us; /* less than the backend keeps it */
     bool reused;      /* carried an exchange before */
+    bool ended;       /* told that the backend finished writing: fit for no other */
     LIST_ENTRY(backend_conn) entry;
 };
 

@@ -275,8 +275,8 @@ static void consume_waiting(struct conn *c) {
 static void go_on(struct conn *c) {
     if (buf_len(&c->in))
         consume_waiting(c);
-    bool between = c->state == CONN_HEAD || (c->state == CONN_BODY && c->unread);
-    if (between && c->eof && !c->resume.queued)
+    bool incomplete = c->state == CONN_HEAD || c->state == CONN_BODY;
+    if (incomplete && c->eof && !c->resume.queued)
         conn_close(c, CONN_END_SENDER);
     else if (c->state != CONN_CLOSED)
         (void)conn_watch(c);
@@ -367,10 +367,15 @@ static ssize_t read_scratch(struct conn *c) {
     return n;
 }
 
-/* Less than there was room for: that was all, and if not it is told. An end that came with it is
- * told only once. */
+static bool awaits_more(const struct conn *c) {
+    return c->state == CONN_BODY || c->state == CONN_LINGER ||
+           (c->state == CONN_HEAD && c->seen > 0);
+}
+
+/* A request that came whole with less than there was room for: that was all, what follows is told.
+ * Else only the next read says so, as nobody tells of a reset that came along. */
 static bool is_drained(const struct conn *c, ssize_t n, size_t wanted) {
-    return n == IO_AGAIN || (n > 0 && (size_t)n < wanted && !c->fin);
+    return n == IO_AGAIN || (n > 0 && (size_t)n < wanted && !c->fin && !awaits_more(c));
 }
 
 static void read_some(struct conn *c) {
@@ -379,7 +384,7 @@ static void read_some(struct conn *c) {
          turn++) {
         bool direct = reads_direct(c);
         if (direct && !make_room(c))
-            continue;
+            continue; /* what is left of it is read and thrown away */
         size_t wanted = SCRATCH_LEN;
         ssize_t n = direct ? read_direct(c, &wanted) : read_scratch(c);
         if (n == IO_FAILED) {

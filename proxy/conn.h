@@ -63,8 +63,8 @@ struct conn {
     bool unread;  /* it was answered from its head: the rest of it is thrown away */
     bool surplus; /* over limits.connections: it gets this one answer */
     bool keep_alive;
-    bool fin; /* the sender finished writing; what it wrote may still have to be read */
-    bool eof; /* and was */
+    bool fin; /* told that the sender finished writing; what it wrote may still be there */
+    bool eof; /* it was read to its end */
     /* of the reply being written */
     unsigned minor;
     bool to_head; /* the request was HEAD: its answer has no body */

@@ -143,8 +143,8 @@ void exchange_connected(struct exchange *x, bool ok) {
 /* ---- reading ---- */
 
 static void body_complete(struct exchange *x, bool leftover) {
-    bool reuse = x->keep_alive && !leftover && x->written == request_len(x) && !x->write_failed &&
-                 x->framing != HTTP_UNTIL_CLOSE;
+    bool reuse = x->keep_alive && !leftover && !x->conn->ended && x->written == request_len(x) &&
+                 !x->write_failed && x->framing != HTTP_UNTIL_CLOSE;
     end(x, EXCHANGE_COMPLETE, reuse);
 }
 
@@ -291,6 +291,7 @@ static void read_some(struct exchange *x) {
 }
 
 void exchange_ready(struct exchange *x, int what) {
+    x->conn->ended = x->conn->ended || (what & WATCH_END);
     if ((what & WATCH_WRITE) && !write_some(x))
         return;
     if (what & WATCH_READ)

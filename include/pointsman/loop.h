@@ -26,7 +26,7 @@ enum {
     WATCH_READ = 1,
     WATCH_WRITE = 2,
     WATCH_END = 4 /* told beside WATCH_READ, of edges: the other side has ended, what it sent may
-                     still be there */
+                     still be there; not told of a reset, which only reading on finds */
 };
 struct watch {
     struct loop *loop;
@@ -41,8 +41,8 @@ struct watch {
 void watch_init(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
                 void *arg);
 /* The same, edge-triggered (epoll(7)): what was told is not told again, so ready reads and writes
- * until there is no more, or asks for it to be told again. The kernel looks at each once, not
- * twice. */
+ * until there is no more, or asks for it to be told again. Saves the kernel a second look at what
+ * was told of, which it takes otherwise the next time it is asked. */
 void watch_init_edge(struct watch *w, struct loop *loop, int fd, void (*ready)(void *arg, int what),
                      void *arg);
 MUST_CHECK bool watch_set(struct watch *w, int what);

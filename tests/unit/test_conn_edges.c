@@ -8,9 +8,23 @@ static void start(struct rig *r) {
     r->stubs[SIDE_LEGACY].answer = OK_ANSWER;
 }
 
+static struct conn *only_conn(const struct rig *r) {
+    struct conn *c = LIST_FIRST(&r->worker->conns);
+    assert_non_null(c);
+    return c;
+}
+
 /* At once, without a turn in between. */
 static void send_all(const struct sender *s, const char *text, size_t len) {
     assert_int_equal(send(s->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT), (ssize_t)len);
+}
+
+/* In a few turns, not by a time-out. */
+static void expect_closed(struct rig *r) {
+    for (int i = 0; i < 20 && r->proxy->connections > 0; i++)
+        rig_turn(r);
+    assert_int_equal(r->proxy->connections, 0);
+    assert_int_equal(r->proxy->deliveries, 0);
 }
 
 static void an_end_that_comes_with_the_request_is_seen_after_the_answer(void **state) {
@@ -22,7 +36,7 @@ static void an_end_that_comes_with_the_request_is_seen_after_the_answer(void **s
     send_all(s, rig_event("last", 2), strlen(rig_event("last", 2)));
     assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
     rig_expect(&r, s, 200, "ok");
-    RIG_UNTIL(&r, s->eof && r.proxy->connections == 0);
+    expect_closed(&r);
     rig_stop(&r);
 }
 
@@ -34,7 +48,58 @@ static void an_end_that_comes_with_half_a_request_is_seen_at_once(void **state) 
     rig_expect(&r, s, 200, "ok");
     send_all(s, rig_event("half", 2), strlen(rig_event("half", 2)) - 1);
     assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
-    RIG_UNTIL(&r, s->eof && r.proxy->connections == 0 && r.proxy->deliveries == 0);
+    expect_closed(&r);
+    rig_stop(&r);
+}
+
+/* Nobody tells of it: epoll shows an error, libevent only that there is something to be read. */
+static void a_reset_that_comes_with_half_a_request_is_seen_at_once(void **state) {
+    (void)state;
+    static char large[256 * 1024];
+    int head =
+        snprintf(large, sizeof large, "%.*s",
+                 (int)(strstr(rig_event("large", 1), "Content-Length") - rig_event("large", 1)),
+                 rig_event("large", 1));
+    head += snprintf(large + head, sizeof large - (size_t)head, "Content-Length: 1000000\r\n\r\n");
+    const size_t cuts[] = {20, strlen(rig_event("half", 2)) - 1, (size_t)head + 60000};
+    for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
+        struct rig r;
+        start(&r);
+        struct sender *s = rig_post(&r, "kept", 1);
+        rig_expect(&r, s, 200, "ok");
+        send_all(s, i == 2 ? large : rig_event("half", 2), cuts[i]);
+        sender_reset(s);
+        expect_closed(&r);
+        rig_stop(&r);
+    }
+}
+
+static void a_reset_that_comes_with_what_is_thrown_away_is_seen_at_once(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r);
+    struct sender *s = rig_sender(&r);
+    sender_says(&r, s, "POST /w HTTP/1.1\r\nContent-Length: 100\r\n\r\n"); /* without a Host */
+    rig_expect(&r, s, 400, "");
+    send_all(s, "rest", 4);
+    sender_reset(s);
+    expect_closed(&r);
+    rig_stop(&r);
+}
+
+static void an_end_behind_a_part_of_the_next_body_is_seen_at_once(void **state) {
+    (void)state;
+    struct rig r;
+    start(&r);
+    r.stubs[SIDE_LEGACY].answer = NULL;
+    struct sender *s = rig_post(&r, "first", 1);
+    RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
+    send_all(s, rig_event("half", 2), strlen(rig_event("half", 2)) - 1);
+    assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
+    RIG_UNTIL(&r, only_conn(&r)->eof);
+    stub_says(&r.stubs[SIDE_LEGACY], OK_ANSWER);
+    rig_expect(&r, s, 200, "ok");
+    expect_closed(&r);
     rig_stop(&r);
 }
 
@@ -89,6 +154,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_end_that_comes_with_the_request_is_seen_after_the_answer),
         cmocka_unit_test(an_end_that_comes_with_half_a_request_is_seen_at_once),
+        cmocka_unit_test(a_reset_that_comes_with_half_a_request_is_seen_at_once),
+        cmocka_unit_test(a_reset_that_comes_with_what_is_thrown_away_is_seen_at_once),
+        cmocka_unit_test(an_end_behind_a_part_of_the_next_body_is_seen_at_once),
         cmocka_unit_test(a_request_told_while_the_one_before_ends_is_read),
         cmocka_unit_test(what_one_turn_does_not_read_the_next_does),
     };

@@ -204,6 +204,8 @@ struct answer_case {
 static const struct answer_case cases[] = {
     {"length", OK_HEAD "Content-Length: 5\r\n\r\nhello", false, EXCHANGE_COMPLETE, 200, "hello",
      true},
+    {"length, then closed", OK_HEAD "Content-Length: 5\r\n\r\nhello", true, EXCHANGE_COMPLETE, 200,
+     "hello", false},
     {"chunked",
      OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nT: v\r\n\r\n",
      false, EXCHANGE_COMPLETE, 200, "hello", true},
