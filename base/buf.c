@@ -23,6 +23,15 @@ void buf_reset(struct buf *b) {
     b->end = 0;
 }
 
+void buf_hand_over(struct buf *from, struct buf *to) {
+    buf_reset(from);
+    if (to->data || from->cap > to->max)
+        return;
+    to->data = from->data;
+    to->cap = from->cap;
+    buf_init(from, from->max);
+}
+
 /* What was consumed is not copied, so growing costs the unread bytes only. */
 static bool grow(struct buf *b, size_t need) {
     size_t len = buf_len(b);

@@ -7,7 +7,6 @@
 #include "worker.h"
 
 #define STALL_US   10000000ull /* a sender that takes nothing for so long gets no more */
-#define SPARE_MAX  (16 * 1024)
 #define JOINED_MAX 512 /* so short a body costs less to copy than to pass as a piece of its own */
 
 /* The reply is complete and out. */
@@ -30,24 +29,13 @@ static void replied(struct conn *c) {
 
 /* Idle connections hold no buffers; the next reply finds one ready with the worker. */
 static void give_back(struct conn *c) {
-    struct buf *spare = &c->worker->spare_out;
-    if (spare->data || c->out.cap > SPARE_MAX) {
-        buf_free(&c->out);
-        return;
-    }
-    size_t max = c->out.max;
-    *spare = c->out;
-    buf_reset(spare);
-    buf_init(&c->out, max);
+    buf_hand_over(&c->out, &c->worker->spare_out);
+    buf_free(&c->out);
 }
 
 static void borrow(struct conn *c) {
-    struct buf *spare = &c->worker->spare_out;
-    if (c->out.data || !spare->data)
-        return;
-    spare->max = c->out.max;
-    c->out = *spare;
-    buf_init(spare, SPARE_MAX);
+    if (!c->out.data)
+        buf_hand_over(&c->worker->spare_out, &c->out);
 }
 
 /* Writes out and body; keeps what the kernel does not take. False: the connection was closed. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sanitizer/asan_interface.h>
+
 #include <pointsman/clock.h>
 
 #include "conn.h"
@@ -12,7 +14,8 @@
 #include "shared.h"
 #include "worker.h"
 
-#define BODY_FIRST (64 * 1024) /* bytes of room made at the head; more comes as the body does */
+#define BODY_FIRST    (64 * 1024) /* bytes of room made at the head; more comes as the body does */
+#define SPARE_BUF_MAX (4 * 1024)  /* of a buffer's memory that is kept for the next event */
 
 static const struct conf_source *find_source(const struct conf *conf, struct slice path,
                                              unsigned *ret_index) {
@@ -33,6 +36,55 @@ bool delivery_charge(struct delivery *d, uint64_t bytes) {
     return after <= limit;
 }
 
+/* ---- memory ---- */
+
+/* All zero but for the memory of its buffers. */
+static struct delivery *take_memory(struct worker *w) {
+    if (w->spare_count > 0) {
+        struct delivery *d = w->spares[--w->spare_count];
+        ASAN_UNPOISON_MEMORY_REGION(d, sizeof *d);
+        struct spare_bufs kept = d->spare;
+        memset(d, 0, sizeof *d);
+        d->spare = kept;
+        return d;
+    }
+    struct delivery *d = calloc(1, sizeof *d);
+    if (!d)
+        return NULL;
+    buf_init(&d->spare.head, SPARE_BUF_MAX);
+    buf_init(&d->spare.target, SPARE_BUF_MAX);
+    buf_init(&d->spare.request, SPARE_BUF_MAX);
+    buf_init(&d->spare.lines, SPARE_BUF_MAX);
+    buf_init(&d->spare.answer, SPARE_BUF_MAX);
+    return d;
+}
+
+static void free_memory(struct delivery *d) {
+    buf_free(&d->spare.head);
+    buf_free(&d->spare.target);
+    buf_free(&d->spare.request);
+    buf_free(&d->spare.lines);
+    buf_free(&d->spare.answer);
+    free(d);
+}
+
+/* Nobody may look at it any more, and the sanitizer still tells who does. */
+static void give_memory_back(struct worker *w, struct delivery *d) {
+    if (w->ended || w->spare_count == SPARES) {
+        free_memory(d);
+        return;
+    }
+    w->spares[w->spare_count++] = d;
+    ASAN_POISON_MEMORY_REGION(d, sizeof *d);
+}
+
+static void free_spares(struct worker *w) {
+    while (w->spare_count > 0)
+        free_memory(take_memory(w));
+}
+
+/* ---- life ---- */
+
 static void free_delivery(void *arg) {
     struct delivery *d = arg;
     struct worker *w = d->worker;
@@ -49,14 +101,16 @@ static void free_delivery(void *arg) {
     timer_stop(&d->deadline);
     timer_stop(&d->wait);
     LIST_REMOVE(d, entry);
+    buf_hand_over(&d->head, &d->spare.head);
     buf_free(&d->head);
+    buf_hand_over(&d->target, &d->spare.target);
     buf_free(&d->target);
     row_free(d);
     if (d->resumed)
         queue_ended(w);
     blob_unref(d->body);
     rules_unref(d->rules);
-    free(d);
+    give_memory_back(w, d);
 }
 
 struct delivery *delivery_hold(struct delivery *d) {
@@ -93,7 +147,7 @@ void delivery_set_deadline(struct delivery *d, uint64_t since_us) {
 
 /* c NULL: from the journal. */
 static struct delivery *make(struct worker *w, struct conn *c) {
-    struct delivery *d = calloc(1, sizeof *d);
+    struct delivery *d = take_memory(w);
     if (!d)
         return NULL;
     d->worker = w;
@@ -106,6 +160,8 @@ static struct delivery *make(struct worker *w, struct conn *c) {
     d->answer = ANSWER_COUNT;
     buf_init(&d->head, (size_t)d->rules->conf->limit_headers * 2 + 4096);
     buf_init(&d->target, 16 * 1024);
+    buf_hand_over(&d->spare.head, &d->head);
+    buf_hand_over(&d->spare.target, &d->target);
     timer_init(&d->deadline, deadline_came, d);
     timer_init(&d->wait, claim_again, d);
     task_init(&d->reap, free_delivery, d);
@@ -241,4 +297,5 @@ void delivery_discard_all(struct worker *w) {
         task_cancel(w->loop, &d->reap);
         free_delivery(d);
     }
+    free_spares(w);
 }

@@ -71,6 +71,15 @@ struct leg {
     size_t discarded;
 };
 
+/* Memory of buffers that are not in use. */
+struct spare_bufs {
+    struct buf head;
+    struct buf target;
+    struct buf request; /* of a leg, as what follows */
+    struct buf lines;
+    struct buf answer;
+};
+
 enum delivery_state {
     DELIVERY_READING = 0, /* the body is coming in */
     DELIVERY_CLAIMING,    /* a claim is with the store */
@@ -135,6 +144,8 @@ struct delivery {
 
     uint64_t at_us[STEP_COUNT]; /* when each step ended; 0: it did not */
     uint64_t began_us;
+
+    struct spare_bufs spare; /* stays from one event to the next */
 };
 
 /* From the connection, once the head is there: finds the source, checks what the head shows. NULL:

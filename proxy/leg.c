@@ -294,6 +294,9 @@ static struct leg *prepare(struct delivery *d, enum side side, enum role role,
     buf_init(&leg->overflow, SCRATCH_LEN);
     exchange_init(&leg->x, &d->worker->pools[side][role], &leg_ops,
                   (size_t)d->rules->conf->limit_headers * 2 + 32 * 1024);
+    buf_hand_over(&d->spare.request, &leg->x.request);
+    buf_hand_over(&d->spare.lines, &leg->lines);
+    buf_hand_over(&d->spare.answer, &leg->answer);
     leg->holds = true;
     delivery_hold(d);
     return leg;
@@ -356,6 +359,11 @@ void leg_free(struct leg *leg) {
     timer_stop(&leg->timeout);
     timer_stop(&leg->lease);
     timer_stop(&leg->again);
+    exchange_abort(&leg->x);
+    struct spare_bufs *spare = &leg->delivery->spare;
+    buf_hand_over(&leg->x.request, &spare->request);
+    buf_hand_over(&leg->lines, &spare->lines);
+    buf_hand_over(&leg->answer, &spare->answer);
     exchange_free(&leg->x);
     buf_free(&leg->lines);
     buf_free(&leg->answer);

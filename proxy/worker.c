@@ -99,6 +99,7 @@ struct worker *worker_new(struct proxy *proxy, unsigned index, struct rules *rul
     LIST_INIT(&w->listeners);
     LIST_INIT(&w->conns);
     LIST_INIT(&w->under_way);
+    buf_init(&w->spare_out, SPARE_OUT_MAX);
     turn_init(w);
     timer_init(&w->last_accept, accept_last, w);
     gate_init(&w->gate, w);

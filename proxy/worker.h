@@ -21,7 +21,9 @@
 #include "exchange.h"
 #include "gate.h"
 
-#define SCRATCH_LEN (128 * 1024) /* one read takes in at most this */
+#define SCRATCH_LEN   (128 * 1024) /* one read takes in at most this */
+#define SPARE_OUT_MAX (16 * 1024)  /* of memory kept for the next reply */
+#define SPARES        64           /* events whose memory is kept for the next ones */
 
 struct conn;
 struct delivery;
@@ -71,6 +73,8 @@ struct worker {
     struct timer last_accept; /* of a worker that drains */
     bool ended;               /* the thread is gone: nothing is started or asked for any more */
     struct buf spare_out;     /* for the next reply; no connection's */
+    struct delivery *spares[SPARES]; /* memory for the next events */
+    unsigned spare_count;
     char *conn_scratch;
     char *backend_scratch;
 };

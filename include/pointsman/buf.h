@@ -22,6 +22,8 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_free(struct buf *b);  /* gives the memory back; b stays usable with its max */
 void buf_reset(struct buf *b); /* empties, keeps the memory */
+/* Empties `from` and gives its memory to `to`, unless that has some or may not hold so much. */
+void buf_hand_over(struct buf *from, struct buf *to);
 
 static inline size_t buf_len(const struct buf *b) {
     return b->end - b->start;

@@ -134,6 +134,31 @@ static void what_is_escaped_survives_a_url(void **state) {
     buf_free(&b);
 }
 
+static void memory_is_handed_over_where_it_is_wanted_and_fits(void **state) {
+    (void)state;
+    struct buf from, to, small;
+    buf_init(&from, 1000);
+    buf_init(&to, 600);
+    buf_init(&small, 100);
+    assert_true(buf_reserve(&from, 500) && buf_puts(&from, "old"));
+    const char *memory = from.data;
+    buf_hand_over(&from, &small);
+    assert_null(small.data);
+    assert_int_equal(buf_len(&from), 0);
+    buf_hand_over(&from, &to);
+    assert_ptr_equal(to.data, memory);
+    assert_null(from.data);
+    assert_int_equal(from.max, 1000);
+    assert_int_equal(buf_len(&to), 0);
+    assert_false(buf_reserve(&to, 601));
+    assert_true(buf_puts(&from, "new"));
+    buf_hand_over(&from, &to);
+    assert_ptr_equal(to.data, memory);
+    assert_non_null(from.data);
+    buf_free(&from);
+    buf_free(&to);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unused_buffer_is_empty_and_owns_nothing),
@@ -143,6 +168,7 @@ int main(void) {
         cmocka_unit_test(reserved_room_is_written_in_place),
         cmocka_unit_test(any_order_of_writing_and_reading_keeps_the_stream),
         cmocka_unit_test(what_is_escaped_survives_a_url),
+        cmocka_unit_test(memory_is_handed_over_where_it_is_wanted_and_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
