@@ -15,7 +15,7 @@ const newest = new Map(parts.map((part) => [part.name, newestWith(part.name)]));
 
 function source(result) {
   const disturbed = result.disturbed ? `; other programs disturbed ${result.disturbed} of its ${result.measurements} measurements` : '';
-  return `<sub>${result.date}, commit ${result.commit}${disturbed}</sub>`;
+  return `<sub>${result.date}, commit ${result.commit}, ${result.machine.cpu}${disturbed}</sub>`;
 }
 
 function partText(part) {
