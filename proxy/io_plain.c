@@ -7,8 +7,7 @@
 #include "io.h"
 
 /* recv, send and sendmsg are points where a thread may be cancelled, which none of ours is, and
- * each pays for that with two atomic operations. Sanitizers know only them, and check what they
- * touch.
+ * each pays for that with two atomic operations. Sanitizers know only them and check their buffers.
  */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define RECV    recv

@@ -19,6 +19,15 @@ static void send_all(const struct sender *s, const char *text, size_t len) {
     assert_int_equal(send(s->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT), (ssize_t)len);
 }
 
+/* A request whose backend is yet to answer. */
+static struct sender *start_one(struct rig *r) {
+    start(r);
+    r->stubs[SIDE_LEGACY].answer = NULL;
+    struct sender *s = rig_post(r, "first", 1);
+    RIG_UNTIL(r, r->stubs[SIDE_LEGACY].requests == 1);
+    return s;
+}
+
 /* In a few turns, not by a time-out. */
 static void expect_closed(struct rig *r) {
     for (int i = 0; i < 20 && r->proxy->connections > 0; i++)
@@ -90,10 +99,7 @@ static void a_reset_that_comes_with_what_is_thrown_away_is_seen_at_once(void **s
 static void an_end_behind_a_part_of_the_next_body_is_seen_at_once(void **state) {
     (void)state;
     struct rig r;
-    start(&r);
-    r.stubs[SIDE_LEGACY].answer = NULL;
-    struct sender *s = rig_post(&r, "first", 1);
-    RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
+    struct sender *s = start_one(&r);
     send_all(s, rig_event("half", 2), strlen(rig_event("half", 2)) - 1);
     assert_int_equal(shutdown(s->fd, SHUT_WR), 0);
     RIG_UNTIL(&r, only_conn(&r)->eof);
@@ -107,10 +113,7 @@ static void an_end_behind_a_part_of_the_next_body_is_seen_at_once(void **state) 
 static void a_request_told_while_the_one_before_ends_is_read(void **state) {
     (void)state;
     struct rig r;
-    start(&r);
-    r.stubs[SIDE_LEGACY].answer = NULL;
-    struct sender *s = rig_post(&r, "first", 1);
-    RIG_UNTIL(&r, r.stubs[SIDE_LEGACY].requests == 1);
+    struct sender *s = start_one(&r);
     stub_says(&r.stubs[SIDE_LEGACY], OK_ANSWER);
     send_all(s, rig_event("second", 2), strlen(rig_event("second", 2)));
     rig_expect(&r, s, 200, "ok");
